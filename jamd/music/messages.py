@@ -1,0 +1,22 @@
+"""What the processes say to each other besides log entries and plans: plain frozen data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """From the wire: nothing performed before `time_ns` will come any more; `heard` note-ons have come so far."""
+
+    time_ns: int
+    heard: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Something that happened, for the screen and for `--events`: a name, its instant (monotonic ns) and its facts."""
+
+    time_ns: int
+    what: str
+    facts: dict[str, int | float | str | bool] = field(default_factory=dict)

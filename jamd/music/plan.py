@@ -1,0 +1,39 @@
+"""What is about to be played, placed in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PlannedNote:
+    """A note with the instants at which it is due to begin and to end (monotonic ns)."""
+
+    due_ns: int
+    off_ns: int
+    pitch: int
+    velocity: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PlannedPedal:
+    """The sustain pedal, due at an instant (monotonic ns)."""
+
+    due_ns: int
+    down: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """From `from_ns` on, this is what is played; what an older plan had not begun by then is forgotten.
+
+    Note-offs owed are never dropped. A plan answers what has been heard: `heard` is the number of note-ons by the performer
+    that its maker knew of, and one more makes it stale: the wire refuses it.
+    """
+
+    heard: int
+    from_ns: int
+    notes: tuple[PlannedNote, ...] = field(default=())
+    pedals: tuple[PlannedPedal, ...] = field(default=())
+    final: bool = False
+    """True when the answer ends with this plan."""
