@@ -1,0 +1,76 @@
+"""The board: one block of shared memory that outlives each process. Heartbeats, the ledger of sounding notes, the mailboxes."""
+
+from __future__ import annotations
+
+from multiprocessing.shared_memory import SharedMemory
+
+from jamd.daemon.mailbox import Mailbox
+
+_CELLS = ("wire_beat_ns", "brain_beat_ns", "heard")
+_LEDGER_ROOM = 8192
+_BOXES = {
+    "wire_to_brain": 1 << 20,
+    "brain_to_wire": 1 << 20,
+    "wire_to_main": 1 << 20,
+    "brain_to_main": 1 << 20,
+    "main_to_wire": 1 << 16,
+    "main_to_brain": 1 << 16,
+}
+_SIZE = 64 + _LEDGER_ROOM + sum(_BOXES.values())
+
+
+class Board:
+    """Made by main, joined by name by its children; main removes it.
+
+    Cells: `wire_beat_ns` and `brain_beat_ns` are written by the process they name, read by the others (0: not up yet);
+    `heard` (the performer's note-ons so far) is written by the wire, so that its successor goes on counting.
+    """
+
+    def __init__(self, memory: SharedMemory, *, owner: bool) -> None:
+        self._memory, self._owner = memory, owner
+        buffer = memory.buf
+        self._cells = buffer[: 8 * len(_CELLS)].cast("Q")
+        self.ledger = buffer[64 : 64 + _LEDGER_ROOM]
+        """Sounding notes: written by the wire; a successor reads it first."""
+        self._boxes: dict[str, Mailbox] = {}
+        at = 64 + _LEDGER_ROOM
+        for name, room in _BOXES.items():
+            self._boxes[name] = Mailbox(buffer[at : at + room])
+            at += room
+
+    @classmethod
+    def create(cls) -> Board:
+        """A new board, all zero."""
+        return cls(SharedMemory(create=True, size=_SIZE), owner=True)
+
+    @classmethod
+    def join(cls, name: str) -> Board:
+        """The board that main has made."""
+        return cls(SharedMemory(name=name), owner=False)
+
+    @property
+    def name(self) -> str:
+        """What `join` asks for."""
+        return self._memory.name
+
+    def box(self, name: str) -> Mailbox:
+        """The mailbox `from_to_to`, such as `wire_to_brain`."""
+        return self._boxes[name]
+
+    def read(self, cell: str) -> int:
+        """A cell's value."""
+        return self._cells[_CELLS.index(cell)]
+
+    def write(self, cell: str, value: int) -> None:
+        """Sets a cell; only its owner does."""
+        self._cells[_CELLS.index(cell)] = value
+
+    def close(self) -> None:
+        """Lets go; the owner also removes the block."""
+        self._cells.release()
+        self.ledger.release()
+        for box in self._boxes.values():
+            box.close()
+        self._memory.close()
+        if self._owner:
+            self._memory.unlink()

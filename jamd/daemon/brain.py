@@ -1,0 +1,58 @@
+"""The brain process: joins the partner to its mailboxes, beats, and gives way to nothing but its work."""
+
+from __future__ import annotations
+
+import time
+
+from jamd.daemon.board import Board
+from jamd.daemon.child import Orphan, guarded
+from jamd.daemon.rooms import load_improviser, manners
+from jamd.daemon.words import Finished, Hello, InputEnded, Job, Stop, Up, WireReplaced
+from jamd.engine.partner import Partner
+from jamd.music.events import Performed
+from jamd.music.messages import Watermark
+from jamd.music.timeline import Timeline
+
+IDLE_S = 0.002
+"""How long an idle brain sleeps between two looks into its mailbox."""
+def run(job: Job) -> None:
+    """The body of the brain process."""
+    guarded("brain", job, _play)
+
+
+def _play(job: Job, board: Board) -> None:
+    to_wire, to_main = board.box("brain_to_wire").put, board.box("brain_to_main").put
+    improviser, session = load_improviser(job.settings, job.seed)
+    partner = Partner(improviser, manners(job.settings), to_wire, to_main)
+    for box in ("wire_to_brain", "main_to_brain"):
+        board.box(box).skip()  # what a predecessor left unread was not meant for an empty memory
+    to_wire(Hello())
+    to_main(Up("brain", {"model": session.info.name, "device": session.device, "threads": job.settings.engine.threads}))
+    orphan, finished = Orphan(), False
+    while not orphan.at(now := time.monotonic_ns()):
+        board.write("brain_beat_ns", now)
+        if not _read(board, partner):
+            return
+        busy = partner.step(now)
+        if partner.finished and not finished:
+            finished = True
+            to_main(Finished())
+        if not busy:
+            time.sleep(IDLE_S)
+
+
+def _read(board: Board, partner: Partner) -> bool:
+    """Hands on what has come; False when it is time to leave."""
+    for message in board.box("wire_to_brain").take():
+        if isinstance(message, Watermark):
+            partner.reach(message.time_ns, message.heard)
+        elif isinstance(message, Performed | Timeline):
+            partner.hear(message)
+        elif isinstance(message, InputEnded):
+            partner.end_of_input()
+    for message in board.box("main_to_brain").take():
+        if isinstance(message, WireReplaced):
+            partner.interrupt(message.time_ns)
+        elif isinstance(message, Stop):
+            return False
+    return True

@@ -1,0 +1,156 @@
+"""Main's work: starts the wire and the brain, watches them, replaces what dies, prints what happens, and stops them all."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from types import FrameType
+
+from jamd.daemon import brain, wire
+from jamd.daemon.board import Board
+from jamd.daemon.diary import Diary
+from jamd.daemon.words import BrainGone, Failed, Finished, Job, Stop, Up, WireReplaced
+from jamd.errors import JamdError
+from jamd.music.messages import Report
+
+MS = 1_000_000
+LOOK_S = 0.02
+"""How often main looks around when nothing wakes it; a child's death wakes it at once."""
+WIRE_HUNG_NS, BRAIN_HUNG_NS = 500 * MS, 1000 * MS
+"""Without a beat for so long a child is replaced (the wire ends the brain's plan by itself much sooner)."""
+STOP_S = 0.8
+"""What is left of the second within which everything is silent and closed."""
+CRASHES, CRASH_WINDOW_NS = 5, 60_000 * MS
+"""So many deaths within this time are no accident."""
+
+
+class Supervisor:
+    """Owns the children and their lifetimes, and the board that they share."""
+
+    def __init__(self, job: Callable[[str], Job], diary: Diary) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        self._board = Board.create()
+        self._job = job(self._board.name)
+        self._diary = diary
+        self._deaths: list[int] = []
+        self._signals = 0
+        self._up: set[str] = set()
+        self._finished = False
+        self._wire, self._go = self._start_wire()
+        self._go.send(True)
+        self._brain = self._start("brain", brain.run, self._job)
+        self._spare: tuple[BaseProcess, Connection] | None = None
+
+    def run(self) -> int:
+        """Watches until a signal, the end of the input or a failure that cannot be mended; the exit code."""
+        previous = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            while not self._signals and not self._finished:
+                wait([self._wire.sentinel, self._brain.sentinel], LOOK_S)
+                self._read()
+                self._watch(time.monotonic_ns())
+        finally:
+            self._stop()
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+        return 0
+
+    # ---- children ------------------------------------------------------------------------------------------------------
+
+    def _start(self, name: str, body: Callable[..., None], *args: object) -> BaseProcess:
+        process = self._context.Process(target=body, args=args, name=f"jamd-{name}", daemon=True)
+        process.start()
+        return process
+
+    def _start_wire(self) -> tuple[BaseProcess, Connection]:
+        """A wire that has everything loaded and waits for its word: a spare is worth most when it is ready."""
+        theirs, ours = self._context.Pipe(duplex=False)
+        process = self._start("wire", wire.run, self._job, theirs)
+        theirs.close()
+        return process, ours
+
+    def _watch(self, now: int) -> None:
+        if self._dead(self._wire, "wire_beat_ns", WIRE_HUNG_NS, now):
+            self._replace_wire(now)
+        if self._dead(self._brain, "brain_beat_ns", BRAIN_HUNG_NS, now):
+            self._replace_brain(now)
+        if self._spare is None and {"wire", "brain"} <= self._up:
+            self._spare = self._start_wire()
+
+    def _dead(self, process: BaseProcess, cell: str, limit_ns: int, now: int) -> bool:
+        if not process.is_alive():
+            return True
+        beat = self._board.read(cell)
+        return beat > 0 and now - beat > limit_ns
+
+    def _replace_wire(self, now: int) -> None:
+        _kill(self._wire)
+        self._board.write("wire_beat_ns", 0)
+        self._wire, self._go = self._spare or self._start_wire()
+        self._go.send(True)
+        self._spare = None
+        self._board.box("main_to_brain").put(WireReplaced(now))
+        self._died("wire", now)
+
+    def _replace_brain(self, now: int) -> None:
+        _kill(self._brain)
+        self._board.box("main_to_wire").put(BrainGone())
+        self._board.write("brain_beat_ns", 0)
+        self._died("brain", now)
+        self._brain = self._start("brain", brain.run, self._job)
+
+    def _died(self, name: str, now: int) -> None:
+        self._up.discard(name)
+        self._diary.write(Report(now, "replaced", {"process": name}))
+        self._deaths = [t for t in self._deaths if now - t < CRASH_WINDOW_NS] + [now]
+        if len(self._deaths) > CRASHES:
+            raise JamdError(f"the {name} keeps dying", "Run again with --events FILE.jsonl and look at its last lines.")
+
+    # ---- what they say -------------------------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        for name in ("wire", "brain"):
+            for message in self._board.box(f"{name}_to_main").take():
+                if isinstance(message, Failed):
+                    raise message.error
+                if isinstance(message, Up):
+                    self._up.add(message.process)
+                    self._diary.up(message, time.monotonic_ns())
+                elif isinstance(message, Finished):
+                    self._finished = True
+                elif isinstance(message, Report):
+                    self._diary.write(message)
+
+    # ---- the end -------------------------------------------------------------------------------------------------------
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signals += 1
+
+    def _stop(self) -> None:
+        """Silence first: the wire is asked, and given its time; a second signal insists."""
+        children = [self._wire, self._brain, *([self._spare[0]] if self._spare else [])]
+        for box in ("main_to_wire", "main_to_brain"):
+            self._board.box(box).put(Stop())
+        for connection in (self._go, *([self._spare[1]] if self._spare else [])):
+            connection.close()
+        asked, deadline = self._signals, time.monotonic() + STOP_S
+        while self._wire.is_alive() and time.monotonic() < deadline and self._signals - asked < 1:
+            self._wire.join(LOOK_S)
+        for child in children:
+            _kill(child)
+        try:
+            self._read()
+        except JamdError as error:
+            self._diary.write(Report(time.monotonic_ns(), "failed", {"error": str(error)}))
+        self._diary.close()
+        self._board.close()
+
+
+def _kill(process: BaseProcess) -> None:
+    if process.is_alive():
+        process.kill()
+    process.join(1.0)

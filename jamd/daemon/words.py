@@ -1,0 +1,68 @@
+"""What main and its children say to each other: plain frozen data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jamd.config import Settings
+from jamd.errors import JamdError
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All that a child needs to begin: handed to it when it is started."""
+
+    board: str
+    settings: Settings
+    seed: int
+    log: Path | None
+    """Where the wire records the jam; None: it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """From a child: it is ready, and what it runs on."""
+
+    process: str
+    facts: dict[str, int | float | str | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """From a child: it cannot go on; the error is for the person at the screen."""
+
+    process: str
+    error: JamdError
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """To a child: silence, close, leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrainGone:
+    """To the wire: the brain is gone; what it planned ends now."""
+
+
+@dataclass(frozen=True, slots=True)
+class WireReplaced:
+    """To the brain: a new wire plays; what the old one had not played is lost."""
+
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """From a new brain to the wire: tell me where the beats are."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputEnded:
+    """From the wire to the brain: the file has been played to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """From the brain to main: the input has ended and everything was answered."""

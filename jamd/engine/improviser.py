@@ -1,0 +1,170 @@
+"""The improviser: hears tokens, answers them with tokens, and takes an answer back as if it had never been begun.
+
+Knows the model, the grammar and the length of an answer; knows no clock, no port and no performer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from jamd.engine.sampling import Sampler
+from jamd.engine.session import Session, Snapshot
+from jamd.music.note import Note, Pedal
+from jamd.remi import vocabulary as v
+from jamd.remi.cut import cut
+from jamd.remi.decoder import Decoder
+from jamd.remi.grammar import Bounds, Grammar, closing
+from jamd.remi.place import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Where an answer stands: it begins at `place` on `first` (tokens that are given, not sampled) and is over by `end_tick`."""
+
+    place: Place
+    first: tuple[int, ...]
+    end_tick: int
+    turn: int
+    """The number of the turn: with the seed and the step it is the key of every draw."""
+
+
+class Answer:
+    """An answer in the making, token by token; `ids` are its tokens, without the Response token before them."""
+
+    def __init__(self, opening: Opening, grammar: Grammar) -> None:
+        self.opening = opening
+        self.ids: list[int] = []
+        self.done = False
+        self._grammar = grammar
+        self._decoder = Decoder(opening.place)
+        self._sounded = False
+
+    @property
+    def tick(self) -> int:
+        """The tick of the slot that is being written: what lies before it is complete."""
+        return self._decoder.place.tick
+
+    def allowed(self) -> np.ndarray:
+        """[V] bool: what may come next. Until a note has sounded the first slot may not be left, so that the entry is heard."""
+        mask = self._grammar.allowed()
+        if not self._sounded and len(self.ids) >= len(self.opening.first):
+            sounding = mask.copy()
+            sounding[v.BAR] = False
+            sounding[v.POSITION.first : v.POSITION.first + len(v.POSITION)] = False
+            if sounding.any():
+                return sounding
+        return mask
+
+    def ends_before(self, token: int) -> bool:
+        """True for a Bar or Position that lies at or after the answer's end."""
+        place = self._decoder.place
+        if token == v.BAR:
+            return place.bar_tick + place.metre.ticks >= self.opening.end_tick
+        if token in v.POSITION:
+            return place.bar_tick + v.POSITION.index(token) * v.SLOT_TICKS >= self.opening.end_tick
+        return False
+
+    def take(self, token: int) -> list[Note | Pedal]:
+        """Appends a token; returns what it completes."""
+        self._grammar.advance(token)
+        self.ids.append(token)
+        self._sounded = self._sounded or token in v.NOTE_DURATION
+        return list(self._decoder.feed(token))
+
+    def finish(self) -> list[Note | Pedal]:
+        """Ends the answer legally, with the pedal up; returns what that completes."""
+        events = [event for token in closing(self._grammar) for event in self.take(token)]
+        self.done = True
+        return events + list(self._decoder.finish())
+
+
+class Improviser:
+    """Owns the model's memory: what stands in it is what was heard, and at most one answer on top of it."""
+
+    def __init__(self, session: Session, sampler: Sampler, bounds: Bounds) -> None:
+        self._session, self._sampler, self._bounds = session, sampler, bounds
+        self.reset()
+
+    def reset(self) -> None:
+        """An empty memory: nothing has been heard."""
+        self._session.reset()
+        self._grammar = Grammar()
+        self._waiting: list[int] = []
+        self._logits: np.ndarray | None = None
+        self._ground: Snapshot | None = None
+        self._tail: tuple[int, ...] = ()
+        self.answer: Answer | None = None
+        """The answer that is being made or played; None while only listening."""
+
+    def hear(self, ids: Iterable[int]) -> None:
+        """Takes in committed tokens; while an answer stands they wait, for it holds them already in its tail."""
+        self._waiting.extend(ids)
+        if self.answer is None:
+            self._take_in()
+
+    def begin(self, tail: Sequence[int], opening: Opening) -> Answer:
+        """Begins an answer to what was heard and to `tail`, the tokens of the phrase's end up to the Response token."""
+        if self.answer is not None:
+            raise RuntimeError("an answer stands already: take it back or settle it first")
+        self._take_in()
+        self._ground = self._session.snapshot()
+        self._tail = tuple(tail)
+        grammar = self._grammar.copy()
+        for token in tail:
+            grammar.advance(token)
+        self.answer = Answer(opening, grammar.sampling(self._bounds))
+        self._logits = self._session.feed([*tail, *opening.first])
+        for token in opening.first:
+            self.answer.take(token)
+        return self.answer
+
+    def step(self) -> list[Note | Pedal]:
+        """One token of the answer; returns the notes and pedals that it completes."""
+        answer = self.answer
+        if answer is None or answer.done or self._logits is None:
+            return []
+        token = self._sampler.choose(self._logits, answer.allowed(), answer.opening.turn, len(answer.ids))
+        if answer.ends_before(token):
+            before = len(answer.ids)
+            events = answer.finish()
+            if answer.ids[before:]:
+                self._session.feed(answer.ids[before:])
+            return events
+        events = answer.take(token)
+        self._logits = self._session.step(token)
+        return events
+
+    def take_back(self) -> None:
+        """The performer goes on: the answer was never begun."""
+        if self.answer is None or self._ground is None:
+            return
+        self._session.restore(self._ground)
+        self.answer = self._ground = None
+        self._take_in()
+
+    def settle(self, heard_to: int | None = None) -> tuple[int, ...]:
+        """The answer is over. It was heard whole, or up to the tick `heard_to`: memory holds just that. Returns its tokens."""
+        answer, ground = self.answer, self._ground
+        if answer is None or ground is None:
+            raise RuntimeError("no answer stands")
+        ids = tuple(answer.ids)
+        if heard_to is not None:
+            ids = cut(ids, answer.opening.place, heard_to)
+        if heard_to is not None or not answer.done:
+            self._session.restore(ground)
+            self._session.feed([*self._tail, *ids])
+        for token in (*self._tail, *ids):
+            self._grammar.advance(token)
+        self._waiting.clear()
+        self.answer = self._ground = None
+        return ids
+
+    def _take_in(self) -> None:
+        if self._waiting:
+            self._session.feed(self._waiting)
+            for token in self._waiting:
+                self._grammar.advance(token)
+            self._waiting.clear()

@@ -1,0 +1,317 @@
+"""The partner: hears the performer, notices the end of the phrase, answers, and yields when the performer plays.
+
+Pure logic on the log's time: it is told what was performed and how far the log reaches, it hands plans to `send`. It never waits
+and owns no clock. One call of `step` does at most a few tokens' work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from jamd.engine.improviser import Answer, Improviser, Opening
+from jamd.engine.phrase import Phrase, PhraseRule
+from jamd.music.events import Answered, Kind, LogEntry, Performed, Turn, TurnChange
+from jamd.music.messages import Report
+from jamd.music.note import Note, Pedal
+from jamd.music.plan import Plan, PlannedNote, PlannedPedal
+from jamd.music.timeline import FOUR_FOUR, Metre, Timeline, ns_per_quarter
+from jamd.remi import vocabulary as v
+from jamd.remi.encoder import Encoder
+from jamd.remi.place import Place
+
+MS = 1_000_000
+DRAFT_AFTER_NS = 150 * MS
+"""An answer is begun at this much silence: people, too, plan before the other has ended (Levinson & Torreira 2015)."""
+ENTRY_LEAD_NS = 3 * MS
+"""From the plan to its first note at the soonest: one turn of the wire's loop."""
+BEAT_LEAD_NS = 60 * MS
+"""A beat nearer than this is too near to enter on."""
+STEP_TOKENS = 4
+FREE_BPM = 120.0
+
+
+class State(Enum):
+    """What the partner is doing."""
+
+    LISTENING = "listening"
+    THINKING = "thinking"
+    PLAYING = "playing"
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How the partner takes turns. `bpm` 0: the performer is free, and each phrase begins a bar of its own."""
+
+    rule: PhraseRule = field(default_factory=PhraseRule)
+    entry: str = "auto"
+    """`immediate`, `beat`, `bar`; `auto`: the next beat where the tempo is known, else at once."""
+    bars: int = 0
+    """Length of an answer in bars; 0: about as long as the call."""
+    max_bars: int = 16
+    bpm: float = 0.0
+    metre: Metre = FOUR_FOUR
+
+
+@dataclass(slots=True)
+class _Draft:
+    """An answer that is begun: where it stands in the log and in time."""
+
+    encoder: Encoder
+    """The encoder as it is after the turn has passed."""
+    over_ns: int
+    """The end of the phrase that this draft assumes: nothing is handed on before the log has reached it."""
+    turn_entries: tuple[LogEntry, ...]
+    answer: Answer
+    timeline: Timeline
+    """Places the answer in time."""
+    begin_ns: int | None
+    """When its first note is due; None: as soon as its first notes stand."""
+    waiting: list[Note | Pedal] = field(default_factory=list)
+    """Made, not yet planned."""
+    later: list[LogEntry] = field(default_factory=list)
+    """What came in since: it stands after the answer in the log."""
+    planned: bool = False
+    end_ns: int = 0
+
+    def sounds_by(self, time_ns: int) -> bool:
+        """True if its first note has been due by then."""
+        return self.planned and self.begin_ns is not None and self.begin_ns <= time_ns
+
+
+class Partner:
+    """Call and response with one performer. `send` takes plans and log entries for the wire, `report` what people may see."""
+
+    def __init__(
+        self,
+        improviser: Improviser,
+        manners: Manners,
+        send: Callable[[Plan | LogEntry], None],
+        report: Callable[[Report], None],
+    ) -> None:
+        self._improviser, self._manners = improviser, manners
+        self._send, self._report = send, report
+        self._phrase = Phrase(manners.rule)
+        self._encoder = Encoder()
+        self._turn = Turn.CALL
+        self._begun = False  # a Timeline stands
+        self._clocked = False  # somebody else says where the beats are
+        self._draft: _Draft | None = None
+        self._turns = 0
+        self._heard = 0
+        self._watermark = 0
+        self._ended = False
+        self.state = State.LISTENING
+
+    # ---- what comes in -------------------------------------------------------------------------------------------------
+
+    def hear(self, entry: Performed | Timeline) -> None:
+        """Takes in what the wire has stamped: performed events and, where there is a clock, Timelines."""
+        if isinstance(entry, Timeline):
+            self._clocked = self._begun = True
+            if self._draft is not None:
+                self._draft.timeline = entry
+        else:
+            if entry.kind is Kind.NOTE_ON:
+                self._heard += 1
+                self._performer_plays(entry.time_ns)
+            self._phrase.hear(entry)
+        if self._draft is not None:
+            self._draft.later.append(entry)
+        if self._draft is None or self._turn is Turn.CALL:
+            self._encoder.feed(entry)
+
+    def reach(self, watermark_ns: int, heard: int) -> None:
+        """The log is complete up to `watermark_ns`, and `heard` note-ons were performed in all."""
+        self._watermark, self._heard = watermark_ns, heard
+        if self._turn is Turn.CALL and self._begun:
+            self._improviser.hear(self._encoder.advance(watermark_ns))
+
+    def end_of_input(self) -> None:
+        """The performer will play no more: once what was played is answered, `finished` is true."""
+        self._ended = True
+
+    def interrupt(self, time_ns: int) -> None:
+        """Whatever was being played has stopped (the wire was replaced): the answer is what was heard of it."""
+        self._yield(time_ns)
+
+    @property
+    def finished(self) -> bool:
+        """True when the input has ended and everything was answered."""
+        nothing_to_answer = self._turn is Turn.RESPONSE or self._phrase.over_at() is None
+        return self._ended and self._draft is None and nothing_to_answer
+
+    # ---- the work ------------------------------------------------------------------------------------------------------
+
+    def step(self, now: int) -> bool:
+        """Does a piece of what is to do; True where more waits to be done at once."""
+        draft = self._draft
+        if draft is None:
+            return self._consider(now)
+        for _ in range(STEP_TOKENS):
+            if not draft.answer.done:
+                draft.waiting.extend(self._improviser.step())
+        if self._watermark >= draft.over_ns:
+            self._hand_on(draft, now)
+        if draft.sounds_by(self._watermark):
+            self._pass_turn(draft)
+        if self._turn is Turn.RESPONSE and draft.answer.done and not draft.waiting and now >= draft.end_ns:
+            self._settle(None)
+            self._become(State.LISTENING, now)
+        return not draft.answer.done
+
+    def _consider(self, now: int) -> bool:
+        over = self._phrase.over_at()
+        if over is None or not self._begun or self._turn is not Turn.CALL:
+            return False
+        if self._watermark < min(over, self._phrase.last_ns + DRAFT_AFTER_NS):
+            return False
+        self._begin(max(over, self._watermark), now)
+        return True
+
+    def _begin(self, over_ns: int, now: int) -> None:
+        """Begins the answer to a phrase that will be over at `over_ns`, on a copy of the encoder."""
+        encoder = self._encoder.fork()
+        timeline = encoder.timeline
+        begin_ns = self._entry(timeline, max(over_ns, now))
+        turn_ns = over_ns if begin_ns is None else begin_ns
+        entries: list[LogEntry] = [TurnChange(turn_ns, Turn.RESPONSE)]
+        if not self._grid:
+            timeline = timeline.successor(turn_ns, downbeat=timeline.tick_at(turn_ns))
+            entries.append(timeline)
+        for entry in entries:
+            encoder.feed(entry)
+        tail = encoder.advance(turn_ns)
+        answer = self._improviser.begin(tail, self._opening(encoder.place, timeline, timeline.tick_at(turn_ns)))
+        self._draft = _Draft(encoder, over_ns, tuple(entries), answer, timeline, begin_ns)
+        self._become(State.THINKING, now)
+
+    @property
+    def _grid(self) -> bool:
+        """True where beats are known: from a clock, or because the performer plays to a fixed tempo."""
+        return self._clocked or self._manners.bpm > 0
+
+    def _entry(self, timeline: Timeline, after_ns: int) -> int | None:
+        """The instant of the next beat or bar to enter on; None: at once."""
+        entry = self._manners.entry
+        if entry == "auto":
+            entry = "beat" if self._grid else "immediate"
+        if entry == "immediate":
+            return None
+        tick = timeline.tick_at(after_ns + BEAT_LEAD_NS) + 1
+        return timeline.time_at(timeline.next_bar_line(tick) if entry == "bar" else timeline.next_beat(tick))
+
+    def _opening(self, place: Place, timeline: Timeline, tick: int) -> Opening:
+        """Where the answer that begins at `tick` stands, and how long it is."""
+        metre = timeline.metre
+        if timeline.next_bar_line(tick) == tick:
+            place = replace(place, bar_tick=tick - place.metre.ticks)
+            first: tuple[int, ...] = (v.BAR, v.POSITION.id(0))
+        else:
+            first = (v.POSITION.id((tick - place.bar_tick) // v.SLOT_TICKS),)
+        length = self._manners.bars * metre.ticks
+        if not length:
+            call = timeline.tick_at(self._phrase.last_ns) - timeline.tick_at(self._phrase.first_ns or 0)
+            beats = max(-(-call // metre.beat_ticks), 1)
+            length = min(max(beats * metre.beat_ticks, metre.ticks), self._manners.max_bars * metre.ticks)
+        return Opening(place, first, tick + length, self._turns)
+
+    # ---- the answer in time --------------------------------------------------------------------------------------------
+
+    def _hand_on(self, draft: _Draft, now: int) -> None:
+        """Plans what stands complete; the first time, this is the end of the phrase, and fixes the entry."""
+        answer = draft.answer
+        complete_to = answer.tick - v.SLOT_TICKS // 2
+        complete = [e for e in draft.waiting if answer.done or _tick(e) < complete_to]
+        if not complete:
+            return
+        if not draft.planned:
+            draft.planned = True
+            self._report(Report(now, "phrase_end", {"over_ns": draft.over_ns, "turn": answer.opening.turn}))
+            if draft.begin_ns is None:
+                draft.begin_ns = now + ENTRY_LEAD_NS
+                origin = draft.timeline.tick_at(draft.over_ns)
+                draft.timeline = replace(draft.timeline, time_ns=draft.begin_ns, tick=origin)
+            self._become(State.PLAYING, now)
+        draft.waiting = [e for e in draft.waiting if e not in complete]
+        self._send(self._plan(draft, complete))
+
+    def _plan(self, draft: _Draft, events: list[Note | Pedal]) -> Plan:
+        at = draft.timeline.time_at
+        notes = tuple(
+            PlannedNote(at(e.onset), at(e.onset + e.duration), e.pitch, e.velocity) for e in events if isinstance(e, Note)
+        )
+        pedals = tuple(PlannedPedal(at(e.tick), e.down) for e in events if isinstance(e, Pedal))
+        ends = [n.off_ns for n in notes] + [p.due_ns for p in pedals]
+        draft.end_ns = max([draft.end_ns, *ends])
+        from_ns = min([n.due_ns for n in notes] + [p.due_ns for p in pedals])
+        self._report(Report(from_ns, "plan", {"notes": len(notes), "until_ns": draft.end_ns, "final": draft.answer.done}))
+        return Plan(self._heard, from_ns, notes, pedals, draft.answer.done)
+
+    # ---- the turn passes back ------------------------------------------------------------------------------------------
+
+    def _performer_plays(self, time_ns: int) -> None:
+        """A note-on: the first one ever, one that goes on, one that begins a call, or one that cuts the answer short."""
+        self._yield(time_ns)
+        if not self._begun:
+            self._begun = True
+            tempo = ns_per_quarter(self._manners.bpm or FREE_BPM)
+            self._mark(TurnChange(time_ns, Turn.CALL))
+            self._mark(Timeline(time_ns, 0, tempo, self._manners.metre, 0))
+        elif self._turn is Turn.RESPONSE:
+            self._turn = Turn.CALL
+            self._phrase.begin()
+            self._mark(TurnChange(time_ns, Turn.CALL))
+            if not self._grid:
+                timeline = self._encoder.timeline
+                self._mark(timeline.successor(time_ns, downbeat=timeline.tick_at(time_ns)))
+
+    def _yield(self, time_ns: int) -> None:
+        """The performer plays: an answer not yet heard was never begun; one that sounds ends here, and memory holds
+        what was really heard of it."""
+        draft = self._draft
+        if draft is None:
+            return
+        if draft.sounds_by(time_ns):
+            self._pass_turn(draft)
+            self._report(Report(time_ns, "barge_in", {"turn": draft.answer.opening.turn}))
+            self._settle(draft.timeline.tick_at(time_ns))
+        else:
+            self._draft = None
+            self._improviser.take_back()
+            self._report(Report(time_ns, "taken_back", {"planned": draft.planned}))
+        self._become(State.LISTENING, time_ns)
+
+    def _pass_turn(self, draft: _Draft) -> None:
+        """The answer sounds: from here on the turn is jamd's."""
+        if self._turn is Turn.CALL:
+            self._turn = Turn.RESPONSE
+            for entry in draft.turn_entries:
+                self._send(entry)
+
+    def _settle(self, heard_to: int | None) -> None:
+        """The answer was heard, whole or up to a tick: it goes into the log where its turn began, what came since behind it."""
+        draft = self._draft
+        if draft is None:
+            return
+        self._draft = None
+        self._turns += 1
+        self._encoder = draft.encoder
+        self._mark(Answered(draft.turn_entries[0].time_ns, self._improviser.settle(heard_to)))
+        for entry in draft.later:
+            self._encoder.feed(entry)
+
+    def _mark(self, entry: LogEntry) -> None:
+        """An entry that the partner itself decides: for its own encoder and for the log."""
+        self._encoder.feed(entry)
+        self._send(entry)
+
+    def _become(self, state: State, now: int) -> None:
+        if state is not self.state:
+            self.state = state
+            self._report(Report(now, "state", {"state": state.value}))
+
+
+def _tick(event: Note | Pedal) -> int:
+    return event.onset if isinstance(event, Note) else event.tick

@@ -1,0 +1,87 @@
+"""The headless musician: answers a .mid file faster than real time, with the tokenizer, engine and sampler that play live."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from jamd.config import Settings
+from jamd.daemon.rooms import load_improviser
+from jamd.engine.improviser import Improviser, Opening
+from jamd.errors import MidiFileError
+from jamd.midi.smf import Track, read_midi, write_midi
+from jamd.music.events import Kind, LogEntry, Performed, Turn, TurnChange
+from jamd.music.note import Note, Pedal
+from jamd.music.timeline import Timeline
+from jamd.remi import vocabulary as v
+from jamd.remi.encoder import Encoder
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What was read, made and written."""
+
+    out: str
+    model: str
+    device: str
+    seed: int
+    call_notes: int
+    answer_notes: int
+    answer_bars: int
+    tokens: int
+    seconds: float
+
+
+def respond(call: Path, out: Path, settings: Settings) -> Summary:
+    """Reads `call`, writes `out` with the two tracks Performer and jamd; the same seed, file and model give the same bytes.
+
+    Raises MidiFileError where the file cannot be read or holds no notes, ModelError where there is no model.
+    """
+    entries = read_midi(call).entries
+    onsets = [e for e in entries if isinstance(e, Performed) and e.kind is Kind.NOTE_ON]
+    if not onsets:
+        raise MidiFileError(f"there is nothing to answer in {call}: it holds no notes", "Give a file with a melody in it.")
+    seed = settings.sampling.seed or secrets.randbelow(2**32 - 1) + 1
+    improviser, session = load_improviser(settings, seed)
+    began = time.perf_counter()
+    timeline, entry_tick = _entry(entries)
+    events, tokens = _answer(improviser, entries, timeline, entry_tick, settings)
+    notes = [e for e in events if isinstance(e, Note)]
+    write_midi(out, [Track.performed("Performer", entries), Track.played("jamd", events)], entries)
+    bars = max((n.onset - entry_tick for n in notes), default=0) // timeline.metre.ticks + 1
+    seconds = round(time.perf_counter() - began, 3)
+    return Summary(str(out), session.info.name, session.device, seed, len(onsets), len(notes), bars, tokens, seconds)
+
+
+def _entry(entries: list[LogEntry]) -> tuple[Timeline, int]:
+    """The Timeline at the call's end, and the bar line on which the answer begins."""
+    performed = [e for e in entries if isinstance(e, Performed)]
+    timelines = [e for e in entries if isinstance(e, Timeline)]
+    last = max(e.time_ns for e in performed if e.kind is Kind.NOTE_ON)
+    end = max(e.time_ns for e in performed)
+    timeline = [t for t in timelines if t.time_ns <= end][-1]
+    slack = timeline.metre.beat_ticks // 2  # a last note that hangs over the bar line does not cost a bar
+    return timeline, timeline.next_bar_line(max(timeline.tick_at(last) + 1, timeline.tick_at(end) - slack))
+
+
+def _answer(
+    improviser: Improviser, entries: list[LogEntry], timeline: Timeline, entry_tick: int, settings: Settings
+) -> tuple[list[Note | Pedal], int]:
+    turn_ns = timeline.time_at(entry_tick)
+    encoder = Encoder()
+    for entry in [*(e for e in entries if e.time_ns < turn_ns), TurnChange(turn_ns, Turn.RESPONSE)]:
+        encoder.feed(entry)
+    tail = encoder.advance(turn_ns)
+    length = settings.turn.bars * timeline.metre.ticks
+    if not length:
+        first = next(e.time_ns for e in entries if isinstance(e, Performed) and e.kind is Kind.NOTE_ON)
+        begun = timeline.next_bar_line(timeline.tick_at(first) + 1) - timeline.metre.ticks
+        length = min(max(entry_tick - begun, timeline.metre.ticks), settings.turn.max_bars * timeline.metre.ticks)
+    place = replace(encoder.place, bar_tick=entry_tick - encoder.place.metre.ticks)
+    answer = improviser.begin(tail, Opening(place, (v.BAR, v.POSITION.id(0)), entry_tick + length, 0))
+    events: list[Note | Pedal] = []
+    while not answer.done:
+        events += improviser.step()
+    return events, len(answer.ids)

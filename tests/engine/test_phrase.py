@@ -1,0 +1,121 @@
+"""When a phrase is over: laws of the adaptive rule."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jamd.engine.phrase import DIED_AWAY_NS, NS, Phrase, PhraseRule
+from jamd.music.events import SUSTAIN, Kind, Performed
+
+MS = NS // 1000
+RULE = PhraseRule()
+
+
+def note(phrase: Phrase, at_ms: int, length_ms: int = 80, pitch: int = 60) -> None:
+    phrase.hear(Performed(at_ms * MS, Kind.NOTE_ON, pitch, 80))
+    phrase.hear(Performed((at_ms + length_ms) * MS, Kind.NOTE_OFF, pitch))
+
+
+def pedal(phrase: Phrase, at_ms: int, down: bool) -> None:
+    phrase.hear(Performed(at_ms * MS, Kind.CONTROL, SUSTAIN, 127 if down else 0))
+
+
+def run(phrase: Phrase, gap_ms: int, count: int = 10) -> int:
+    """An even run of notes; the end of its last note in ms."""
+    for i in range(count):
+        note(phrase, i * gap_ms)
+    return (count - 1) * gap_ms + 80
+
+
+def test_nothing_played_is_no_phrase() -> None:
+    phrase = Phrase(RULE)
+    pedal(phrase, 0, True)
+    pedal(phrase, 50, False)
+    assert phrase.over_at() is None
+
+
+@given(st.integers(100, 2000))
+def test_the_silence_is_twice_the_usual_gap_within_its_limits(gap_ms: int) -> None:
+    phrase = Phrase(RULE)
+    end = run(phrase, gap_ms)
+    assert phrase.over_at() == end * MS + min(max(2 * gap_ms, 350), 1200) * MS
+
+
+@given(st.lists(st.tuples(st.integers(1, 400), st.integers(36, 90)), min_size=1, max_size=30))
+def test_a_phrase_cannot_be_over_while_a_key_is_held_nor_before_its_last_sound(steps: list[tuple[int, int]]) -> None:
+    phrase, now = Phrase(RULE), 0
+    held: set[int] = set()
+    for step, pitch in steps:
+        now += step
+        kind = Kind.NOTE_OFF if pitch in held else Kind.NOTE_ON
+        held ^= {pitch}
+        phrase.hear(Performed(now * MS, kind, pitch, 64))
+        over = phrase.over_at()
+        assert (over is None) == bool(held)
+        assert over is None or over > now * MS
+
+
+def test_chords_do_not_count_as_a_fast_pace() -> None:
+    chords, lines = Phrase(RULE), Phrase(RULE)
+    for i in range(6):
+        for pitch in (60, 64, 67):
+            chords.hear(Performed((i * 500 + pitch % 3 * 5) * MS, Kind.NOTE_ON, pitch, 80))
+        for pitch in (60, 64, 67):
+            chords.hear(Performed((i * 500 + 80) * MS, Kind.NOTE_OFF, pitch))
+        note(lines, i * 500)
+    assert abs(chords.silence_ns() - lines.silence_ns()) <= 25 * MS
+
+
+def test_a_long_last_note_halves_the_silence() -> None:
+    phrase = Phrase(RULE)
+    run(phrase, 300)
+    short = phrase.silence_ns()
+    note(phrase, 3000, 900)
+    assert phrase.silence_ns() < short * 0.6
+
+
+def test_what_the_pedal_holds_is_not_silence_until_it_has_died_away() -> None:
+    phrase = Phrase(RULE)
+    pedal(phrase, 0, True)
+    note(phrase, 100)
+    assert phrase.over_at() == 180 * MS + DIED_AWAY_NS
+    pedal(phrase, 700, False)
+    assert phrase.over_at() == 700 * MS + phrase.silence_ns()
+
+
+def test_a_pedal_that_was_already_up_does_not_delay_the_end() -> None:
+    phrase = Phrase(RULE)
+    end = run(phrase, 200)
+    before = phrase.over_at()
+    assert before == end * MS + 400 * MS
+
+
+def test_a_pedal_tap_or_a_program_change_hands_over_at_once() -> None:
+    tapped, changed = Phrase(RULE), Phrase(RULE)
+    run(tapped, 200)
+    pedal(tapped, 1990, True)
+    pedal(tapped, 2100, False)
+    assert tapped.over_at() == 2100 * MS
+    run(changed, 200)
+    changed.hear(Performed(1950 * MS, Kind.PROGRAM, 5))
+    assert changed.over_at() == 1950 * MS
+
+
+def test_a_pedal_changed_under_held_notes_is_no_tap() -> None:
+    phrase = Phrase(RULE)
+    phrase.hear(Performed(0, Kind.NOTE_ON, 60, 80))
+    pedal(phrase, 100, True)
+    pedal(phrase, 200, False)
+    phrase.hear(Performed(300 * MS, Kind.NOTE_OFF, 60))
+    assert phrase.over_at() == 300 * MS + phrase.silence_ns()
+
+
+def test_a_new_phrase_keeps_the_pace_of_the_last() -> None:
+    phrase = Phrase(RULE)
+    run(phrase, 250)
+    pace = phrase.silence_ns()
+    phrase.begin()
+    assert phrase.over_at() is None
+    note(phrase, 9000)
+    assert phrase.silence_ns() == pace
