@@ -1,4 +1,4 @@
-"""`jamd demo`: a bundled call played through the whole daemon in real time; heard where fluidsynth and a sound font are."""
+"""`jamd demo`: a bundled call played through the whole daemon in real time; heard where fluidsynth can sound."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def run(settings: Settings, out: Path, say: Callable[[str], None]) -> int:
         if _render(font, out, wav):
             say(f"There is no sound device here: listen to {wav}.")
     else:
-        say(f"To hear it, open {out} in any player, or install fluidsynth and a sound font (fluidsynth, timgm6mb-soundfont).")
+        say(f"To hear it, open {out} in any player, or install fluidsynth and timgm6mb-soundfont.")
     return code
 
 
@@ -41,5 +41,7 @@ def _render(font: Path, mid: Path, wav: Path) -> bool:
     program = shutil.which("fluidsynth")
     if program is None:
         return False
-    done = subprocess.run([program, "-q", "-ni", "-F", str(wav), str(font), str(mid)], capture_output=True, check=False)
+    done = subprocess.run(
+        [program, "-q", "-ni", "-F", str(wav), str(font), str(mid)], capture_output=True, check=False
+    )
     return done.returncode == 0 and wav.exists()

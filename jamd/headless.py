@@ -1,9 +1,10 @@
-"""The headless musician: answers a .mid file faster than real time, with the tokenizer, engine and sampler that play live."""
+"""The headless musician: answers a .mid file faster than real time, with the rooms that play live."""
 
 from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,14 +36,17 @@ class Summary:
 
 
 def respond(call: Path, out: Path, settings: Settings) -> Summary:
-    """Reads `call`, writes `out` with the two tracks Performer and jamd; the same seed, file and model give the same bytes.
+    """Reads `call`, writes `out` with the tracks Performer and jamd; same seed, file and model, same bytes.
 
     Raises MidiFileError where the file cannot be read or holds no notes, ModelError where there is no model.
     """
-    entries = read_midi(call).entries
+    read = read_midi(call, v.METRES)
+    entries = read.entries
     onsets = [e for e in entries if isinstance(e, Performed) and e.kind is Kind.NOTE_ON]
     if not onsets:
-        raise MidiFileError(f"there is nothing to answer in {call}: it holds no notes", "Give a file with a melody in it.")
+        raise MidiFileError(
+            f"there is nothing to answer in {call}: it holds no notes", "Give a file with a melody in it."
+        )
     seed = settings.sampling.seed or secrets.randbelow(2**32 - 1) + 1
     improviser, session = load_improviser(settings, seed)
     began = time.perf_counter()
@@ -52,10 +56,12 @@ def respond(call: Path, out: Path, settings: Settings) -> Summary:
     write_midi(out, [Track.performed("Performer", entries), Track.played("jamd", events)], entries)
     bars = max((n.onset - entry_tick for n in notes), default=0) // timeline.metre.ticks + 1
     seconds = round(time.perf_counter() - began, 3)
-    return Summary(str(out), session.info.name, session.device, seed, len(onsets), len(notes), bars, tokens, seconds)
+    return Summary(
+        str(out), session.info.name, session.device, seed, len(onsets), len(notes), bars, tokens, seconds
+    )
 
 
-def _entry(entries: list[LogEntry]) -> tuple[Timeline, int]:
+def _entry(entries: Sequence[LogEntry]) -> tuple[Timeline, int]:
     """The Timeline at the call's end, and the bar line on which the answer begins."""
     performed = [e for e in entries if isinstance(e, Performed)]
     timelines = [e for e in entries if isinstance(e, Timeline)]
@@ -67,7 +73,7 @@ def _entry(entries: list[LogEntry]) -> tuple[Timeline, int]:
 
 
 def _answer(
-    improviser: Improviser, entries: list[LogEntry], timeline: Timeline, entry_tick: int, settings: Settings
+    improviser: Improviser, entries: Sequence[LogEntry], timeline: Timeline, entry_tick: int, settings: Settings
 ) -> tuple[list[Note | Pedal], int]:
     turn_ns = timeline.time_at(entry_tick)
     encoder = Encoder()
@@ -78,7 +84,9 @@ def _answer(
     if not length:
         first = next(e.time_ns for e in entries if isinstance(e, Performed) and e.kind is Kind.NOTE_ON)
         begun = timeline.next_bar_line(timeline.tick_at(first) + 1) - timeline.metre.ticks
-        length = min(max(entry_tick - begun, timeline.metre.ticks), settings.turn.max_bars * timeline.metre.ticks)
+        length = min(
+            max(entry_tick - begun, timeline.metre.ticks), settings.turn.max_bars * timeline.metre.ticks
+        )
     place = replace(encoder.place, bar_tick=entry_tick - encoder.place.metre.ticks)
     answer = improviser.begin(tail, Opening(place, (v.BAR, v.POSITION.id(0)), entry_tick + length, 0))
     events: list[Note | Pedal] = []

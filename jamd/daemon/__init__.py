@@ -9,7 +9,7 @@ from jamd.config import Settings
 
 
 def listen(settings: Settings, events: Path | None, say: Callable[[str], None]) -> int:
-    """Plays until a signal or the end of the input; the exit code. JamdError where it cannot begin or go on."""
+    """Plays until a signal or the end of the input; the exit code. JamdError where it cannot go on."""
     from jamd.daemon.main import jam  # the command line imports this package for its help: keep that cheap
 
     return jam(settings, events, say)

@@ -1,4 +1,4 @@
-"""The board: one block of shared memory that outlives each process. Heartbeats, the ledger of sounding notes, the mailboxes."""
+"""The board: one block of shared memory that outlives each process: heartbeats, sounding notes, mailboxes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from multiprocessing.shared_memory import SharedMemory
 
 from jamd.daemon.mailbox import Mailbox
 
-_CELLS = ("wire_beat_ns", "brain_beat_ns", "heard")
+_CELLS = ("wire_beat_ns", "brain_beat_ns", "heard", "file_start_ns")
 _LEDGER_ROOM = 8192
 _BOXES = {
     "wire_to_brain": 1 << 20,
@@ -22,13 +22,14 @@ _SIZE = 64 + _LEDGER_ROOM + sum(_BOXES.values())
 class Board:
     """Made by main, joined by name by its children; main removes it.
 
-    Cells: `wire_beat_ns` and `brain_beat_ns` are written by the process they name, read by the others (0: not up yet);
-    `heard` (the performer's note-ons so far) is written by the wire, so that its successor goes on counting.
+    Cells, in nanoseconds where so named: `wire_beat_ns` and `brain_beat_ns` are written by the process they
+    name (0: not up yet). `heard` (the performer's note-ons so far) and `file_start_ns` (when the input file
+    began; 0: not yet) are written by the wire, whose successor goes on from them.
     """
 
     def __init__(self, memory: SharedMemory, *, owner: bool) -> None:
         self._memory, self._owner = memory, owner
-        buffer = memory.buf
+        buffer = memoryview(memory.buf)  # type: ignore[arg-type]  # None only after close
         self._cells = buffer[: 8 * len(_CELLS)].cast("Q")
         self.ledger = buffer[64 : 64 + _LEDGER_ROOM]
         """Sounding notes: written by the wire; a successor reads it first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from jamd.daemon.board import Board
-from jamd.daemon.child import Orphan, guarded
+from jamd.daemon.child import Lifeline, guarded
 from jamd.daemon.rooms import load_improviser, manners
 from jamd.daemon.words import Finished, Hello, InputEnded, Job, Stop, Up, WireReplaced
 from jamd.engine.partner import Partner
@@ -15,21 +15,28 @@ from jamd.music.timeline import Timeline
 
 IDLE_S = 0.002
 """How long an idle brain sleeps between two looks into its mailbox."""
+
+
 def run(job: Job) -> None:
     """The body of the brain process."""
     guarded("brain", job, _play)
 
 
-def _play(job: Job, board: Board) -> None:
+def _play(job: Job, board: Board, lifeline: Lifeline) -> None:
     to_wire, to_main = board.box("brain_to_wire").put, board.box("brain_to_main").put
     improviser, session = load_improviser(job.settings, job.seed)
     partner = Partner(improviser, manners(job.settings), to_wire, to_main)
     for box in ("wire_to_brain", "main_to_brain"):
         board.box(box).skip()  # what a predecessor left unread was not meant for an empty memory
     to_wire(Hello())
-    to_main(Up("brain", {"model": session.info.name, "device": session.device, "threads": job.settings.engine.threads}))
-    orphan, finished = Orphan(), False
-    while not orphan.at(now := time.monotonic_ns()):
+    to_main(
+        Up(
+            "brain",
+            {"model": session.info.name, "device": session.device, "threads": job.settings.engine.threads},
+        )
+    )
+    finished = False
+    while not lifeline.cut(now := time.monotonic_ns()):
         board.write("brain_beat_ns", now)
         if not _read(board, partner):
             return

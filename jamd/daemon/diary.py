@@ -1,4 +1,4 @@
-"""What main tells people: a line for each change of state, and every stage as a line of JSON for `--events`."""
+"""What main tells people: a line for each change of state, and every stage as JSON for `--events`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ class Diary:
             try:
                 self._file = events.open("a", encoding="utf-8")
             except OSError as error:
-                raise ConfigError(f"cannot write the events to {events}: {error.strerror}", "Name another file.") from None
+                raise ConfigError(
+                    f"cannot write the events to {events}: {error.strerror}", "Name another file."
+                ) from None
 
     def write(self, report: Report) -> None:
         """One stage: always into the file, on the screen when it is a change of state."""

@@ -1,7 +1,7 @@
-"""Mailboxes in shared memory: one writer, one reader, never a wait, and no message torn by a writer that dies.
+"""Mailboxes in shared memory: one writer, one reader, never a wait, no message torn by a writer that dies.
 
-A ring of frames (length, checksum, pickle). The writer moves its index after the frame stands whole; the reader moves its own
-after it has read. Nothing is owned by a process: whoever is killed, a successor goes on where the indices stand.
+A ring of frames (length, checksum, pickle). The writer moves its index after the frame stands whole; the reader
+moves its own after it has read. No process owns anything: a successor goes on where the indices stand.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ HEADER_SIZE = 64
 
 
 class Mailbox:
-    """A one-way mailbox over a writable buffer of more than 64 bytes; both sides make their own over the same buffer."""
+    """A one-way mailbox over a writable buffer of over 64 bytes; each side makes its own over the same one."""
 
     def __init__(self, buffer: memoryview) -> None:
         self._indices = buffer[:HEADER_SIZE].cast("B")[:24].cast("Q")
@@ -50,7 +50,7 @@ class Mailbox:
             length, checksum = _FRAME.unpack(self._read(at, _FRAME.size))
             payload = self._read(at + _FRAME.size, length)
             if zlib.crc32(payload) != checksum:
-                break  # the index was seen before the bytes (weakly ordered memory): they are there at the next look
+                break  # weakly ordered memory showed the index before the bytes: at the next look they are there
             messages.append(pickle.loads(payload))
             self._indices[1] = at + _FRAME.size + length
         return messages

@@ -1,4 +1,4 @@
-"""One jam from its start to its end: what is prepared before the children start, and what is left when they have gone."""
+"""One jam from start to end: what is prepared before the children start, and what is left when they have gone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jamd.daemon.supervisor import Supervisor
 from jamd.daemon.words import Job
 from jamd.errors import ConfigError
 from jamd.midi.ports import FILE_PREFIX
-from jamd.midi.recorder import build_midi
+from jamd.midi.recording import build_midi, recover
 
 
 def jam(settings: Settings, events: Path | None, say: Callable[[str], None]) -> int:
@@ -26,8 +26,10 @@ def jam(settings: Settings, events: Path | None, say: Callable[[str], None]) -> 
     wanted = _wanted_file(settings)
     diary = Diary(say, events)
     with tempfile.TemporaryDirectory(prefix="jamd-") as scratch:
+        _recover(settings, say)
         log = _log_path(settings, Path(scratch)) if settings.record.on or wanted else None
-        say(f"jamd {__version__}: in {settings.midi.in_}, out {settings.midi.out}, model {model.name}, seed {seed}")
+        ports = f"in {settings.midi.in_}, out {settings.midi.out}"
+        say(f"jamd {__version__}: {ports}, model {model.name}, seed {seed}")
         try:
             return Supervisor(lambda board: Job(board, settings, seed, log), diary).run()
         finally:
@@ -42,8 +44,20 @@ def _wanted_file(settings: Settings) -> Path | None:
         return None
     path = Path(out.removeprefix(FILE_PREFIX)).expanduser()
     if not path.parent.is_dir():
-        raise ConfigError(f"there is no folder {path.parent} to write {path.name} to", "Make it, or name another.")
+        raise ConfigError(
+            f"there is no folder {path.parent} to write {path.name} to", "Make it, or name another."
+        )
     return path
+
+
+def _recover(settings: Settings, say: Callable[[str], None]) -> None:
+    """The .mid of jams that ended in a crash."""
+    if settings.record.on and settings.record.folder.is_dir():
+        found = recover(settings.record.folder)
+        for mid in found.built:
+            say(f"recovered {mid}")
+        for log, reason in found.broken:
+            say(f"cannot recover {log}: {reason}")
 
 
 def _log_path(settings: Settings, scratch: Path) -> Path:
@@ -53,7 +67,8 @@ def _log_path(settings: Settings, scratch: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
-            f"cannot record into {folder}: {error.strerror}", "Name another folder with --record DIR, or say --no-record."
+            f"cannot record into {folder}: {error.strerror}",
+            "Name another folder with --record DIR, or say --no-record.",
         ) from None
     stem = time.strftime("jam-%Y%m%d-%H%M%S")
     path, number = folder / f"{stem}.jsonl", 2

@@ -1,4 +1,4 @@
-"""Main's work: starts the wire and the brain, watches them, replaces what dies, prints what happens, and stops them all."""
+"""Main's work: starts the wire and the brain, watches them, replaces what dies, and stops them all."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Supervisor:
                 signal.signal(number, handler)
         return 0
 
-    # ---- children ------------------------------------------------------------------------------------------------------
+    # children
 
     def _start(self, name: str, body: Callable[..., None], *args: object) -> BaseProcess:
         process = self._context.Process(target=body, args=args, name=f"jamd-{name}", daemon=True)
@@ -67,7 +67,7 @@ class Supervisor:
         return process
 
     def _start_wire(self) -> tuple[BaseProcess, Connection]:
-        """A wire that has everything loaded and waits for its word: a spare is worth most when it is ready."""
+        """A wire that has everything loaded and waits for its word: that is how a spare is quick."""
         theirs, ours = self._context.Pipe(duplex=False)
         process = self._start("wire", wire.run, self._job, theirs)
         theirs.close()
@@ -108,9 +108,11 @@ class Supervisor:
         self._diary.write(Report(now, "replaced", {"process": name}))
         self._deaths = [t for t in self._deaths if now - t < CRASH_WINDOW_NS] + [now]
         if len(self._deaths) > CRASHES:
-            raise JamdError(f"the {name} keeps dying", "Run again with --events FILE.jsonl and look at its last lines.")
+            raise JamdError(
+                f"the {name} keeps dying", "Run again with --events FILE.jsonl and look at its last lines."
+            )
 
-    # ---- what they say -------------------------------------------------------------------------------------------------
+    # what they say
 
     def _read(self) -> None:
         for name in ("wire", "brain"):
@@ -125,7 +127,7 @@ class Supervisor:
                 elif isinstance(message, Report):
                     self._diary.write(message)
 
-    # ---- the end -------------------------------------------------------------------------------------------------------
+    # the end
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._signals += 1

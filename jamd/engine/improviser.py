@@ -1,4 +1,4 @@
-"""The improviser: hears tokens, answers them with tokens, and takes an answer back as if it had never been begun.
+"""The improviser: hears tokens, answers with tokens, and takes an answer back as if it had never been begun.
 
 Knows the model, the grammar and the length of an answer; knows no clock, no port and no performer.
 """
@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
 from jamd.engine.sampling import Sampler
 from jamd.engine.session import Session, Snapshot
+
 from jamd.music.note import Note, Pedal
 from jamd.remi import vocabulary as v
 from jamd.remi.cut import cut
@@ -22,7 +22,7 @@ from jamd.remi.place import Place
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Where an answer stands: it begins at `place` on `first` (tokens that are given, not sampled) and is over by `end_tick`."""
+    """Where an answer stands: it begins at `place` on the given tokens `first`, and is over by `end_tick`."""
 
     place: Place
     first: tuple[int, ...]
@@ -32,7 +32,7 @@ class Opening:
 
 
 class Answer:
-    """An answer in the making, token by token; `ids` are its tokens, without the Response token before them."""
+    """An answer in the making; `ids` are its tokens, without the Response token before them."""
 
     def __init__(self, opening: Opening, grammar: Grammar) -> None:
         self.opening = opening
@@ -48,7 +48,7 @@ class Answer:
         return self._decoder.place.tick
 
     def allowed(self) -> np.ndarray:
-        """[V] bool: what may come next. Until a note has sounded the first slot may not be left, so that the entry is heard."""
+        """[V] bool: what may come next. The first slot is not left without a note: the entry must be heard."""
         mask = self._grammar.allowed()
         if not self._sounded and len(self.ids) >= len(self.opening.first):
             sounding = mask.copy()
@@ -82,7 +82,7 @@ class Answer:
 
 
 class Improviser:
-    """Owns the model's memory: what stands in it is what was heard, and at most one answer on top of it."""
+    """Owns the model's memory: in it stands what was heard, and at most one answer on top of that."""
 
     def __init__(self, session: Session, sampler: Sampler, bounds: Bounds) -> None:
         self._session, self._sampler, self._bounds = session, sampler, bounds
@@ -100,7 +100,7 @@ class Improviser:
         """The answer that is being made or played; None while only listening."""
 
     def hear(self, ids: Iterable[int]) -> None:
-        """Takes in committed tokens; while an answer stands they wait, for it holds them already in its tail."""
+        """Takes in committed tokens; while an answer stands they wait: its tail holds them already."""
         self._waiting.extend(ids)
         if self.answer is None:
             self._take_in()
@@ -146,7 +146,7 @@ class Improviser:
         self._take_in()
 
     def settle(self, heard_to: int | None = None) -> tuple[int, ...]:
-        """The answer is over. It was heard whole, or up to the tick `heard_to`: memory holds just that. Returns its tokens."""
+        """The answer was heard whole, or up to the tick `heard_to`: memory holds just that. Its tokens."""
         answer, ground = self.answer, self._ground
         if answer is None or ground is None:
             raise RuntimeError("no answer stands")

@@ -1,7 +1,7 @@
-"""The partner: hears the performer, notices the end of the phrase, answers, and yields when the performer plays.
+"""The partner: hears the performer, notices the end of the phrase, answers, yields when the performer plays.
 
-Pure logic on the log's time: it is told what was performed and how far the log reaches, it hands plans to `send`. It never waits
-and owns no clock. One call of `step` does at most a few tokens' work.
+Pure logic on the log's time: it is told what was performed and how far the log reaches, and hands plans to
+`send`. It never waits and owns no clock. One call of `step` does at most a few tokens' work.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from enum import Enum
 
 from jamd.engine.improviser import Answer, Improviser, Opening
 from jamd.engine.phrase import Phrase, PhraseRule
-from jamd.music.events import Answered, Kind, LogEntry, Performed, Turn, TurnChange
+from jamd.music.events import SUSTAIN, Answered, Kind, LogEntry, Performed, Turn, TurnChange
 from jamd.music.messages import Report
 from jamd.music.note import Note, Pedal
 from jamd.music.plan import Plan, PlannedNote, PlannedPedal
@@ -23,13 +23,15 @@ from jamd.remi.place import Place
 
 MS = 1_000_000
 DRAFT_AFTER_NS = 150 * MS
-"""An answer is begun at this much silence: people, too, plan before the other has ended (Levinson & Torreira 2015)."""
+"""An answer is begun at this much silence: people plan before the other has ended (Levinson & Torreira 2015)."""
 ENTRY_LEAD_NS = 3 * MS
 """From the plan to its first note at the soonest: one turn of the wire's loop."""
 BEAT_LEAD_NS = 60 * MS
 """A beat nearer than this is too near to enter on."""
 STEP_TOKENS = 4
 FREE_BPM = 120.0
+_CONTROLLERS = frozenset({SUSTAIN, 120, 121, 123})
+"""Controllers that move the pedal or end notes."""
 
 
 class State(Enum):
@@ -42,7 +44,7 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """How the partner takes turns. `bpm` 0: the performer is free, and each phrase begins a bar of its own."""
+    """How the partner takes turns. `bpm` 0: the performer is free, each phrase begins a bar of its own."""
 
     rule: PhraseRule = field(default_factory=PhraseRule)
     entry: str = "auto"
@@ -81,14 +83,14 @@ class _Draft:
 
 
 class Partner:
-    """Call and response with one performer. `send` takes plans and log entries for the wire, `report` what people may see."""
+    """Call and response with one performer. `send` takes what the wire needs, `report` what people may see."""
 
     def __init__(
         self,
         improviser: Improviser,
         manners: Manners,
-        send: Callable[[Plan | LogEntry], None],
-        report: Callable[[Report], None],
+        send: Callable[[Plan | LogEntry], object],
+        report: Callable[[Report], object],
     ) -> None:
         self._improviser, self._manners = improviser, manners
         self._send, self._report = send, report
@@ -104,16 +106,21 @@ class Partner:
         self._ended = False
         self.state = State.LISTENING
 
-    # ---- what comes in -------------------------------------------------------------------------------------------------
+    # what comes in
 
     def hear(self, entry: Performed | Timeline) -> None:
         """Takes in what the wire has stamped: performed events and, where there is a clock, Timelines."""
+        if isinstance(entry, Performed) and entry.kind is Kind.CONTROL and entry.number not in _CONTROLLERS:
+            return  # says nothing in the language: a wheel must not cost a draft
+        draft = self._draft
+        if draft is not None and (entry.time_ns < draft.over_ns or _is_note_on(entry)):
+            self._yield(entry.time_ns)
         if isinstance(entry, Timeline):
             self._clocked = self._begun = True
             if self._draft is not None:
                 self._draft.timeline = entry
         else:
-            if entry.kind is Kind.NOTE_ON:
+            if _is_note_on(entry):
                 self._heard += 1
                 self._performer_plays(entry.time_ns)
             self._phrase.hear(entry)
@@ -133,7 +140,7 @@ class Partner:
         self._ended = True
 
     def interrupt(self, time_ns: int) -> None:
-        """Whatever was being played has stopped (the wire was replaced): the answer is what was heard of it."""
+        """What was being played has stopped (the wire was replaced): the answer is what was heard of it."""
         self._yield(time_ns)
 
     @property
@@ -142,7 +149,7 @@ class Partner:
         nothing_to_answer = self._turn is Turn.RESPONSE or self._phrase.over_at() is None
         return self._ended and self._draft is None and nothing_to_answer
 
-    # ---- the work ------------------------------------------------------------------------------------------------------
+    # the work
 
     def step(self, now: int) -> bool:
         """Does a piece of what is to do; True where more waits to be done at once."""
@@ -175,15 +182,14 @@ class Partner:
         encoder = self._encoder.fork()
         timeline = encoder.timeline
         begin_ns = self._entry(timeline, max(over_ns, now))
-        turn_ns = over_ns if begin_ns is None else begin_ns
-        entries: list[LogEntry] = [TurnChange(turn_ns, Turn.RESPONSE)]
+        entries: list[LogEntry] = [TurnChange(over_ns, Turn.RESPONSE)]
         if not self._grid:
-            timeline = timeline.successor(turn_ns, downbeat=timeline.tick_at(turn_ns))
+            timeline = timeline.successor(over_ns, downbeat=timeline.tick_at(over_ns))
             entries.append(timeline)
         for entry in entries:
             encoder.feed(entry)
-        tail = encoder.advance(turn_ns)
-        answer = self._improviser.begin(tail, self._opening(encoder.place, timeline, timeline.tick_at(turn_ns)))
+        tail = encoder.advance(over_ns)
+        answer = self._improviser.begin(tail, self._opening(encoder.place, timeline, begin_ns or over_ns))
         self._draft = _Draft(encoder, over_ns, tuple(entries), answer, timeline, begin_ns)
         self._become(State.THINKING, now)
 
@@ -202,14 +208,13 @@ class Partner:
         tick = timeline.tick_at(after_ns + BEAT_LEAD_NS) + 1
         return timeline.time_at(timeline.next_bar_line(tick) if entry == "bar" else timeline.next_beat(tick))
 
-    def _opening(self, place: Place, timeline: Timeline, tick: int) -> Opening:
-        """Where the answer that begins at `tick` stands, and how long it is."""
-        metre = timeline.metre
-        if timeline.next_bar_line(tick) == tick:
-            place = replace(place, bar_tick=tick - place.metre.ticks)
-            first: tuple[int, ...] = (v.BAR, v.POSITION.id(0))
-        else:
-            first = (v.POSITION.id((tick - place.bar_tick) // v.SLOT_TICKS),)
+    def _opening(self, place: Place, timeline: Timeline, begin_ns: int) -> Opening:
+        """Where the answer that begins at an instant stands, and how long it is."""
+        metre, tick = timeline.metre, timeline.tick_at(begin_ns)
+        if not self._grid:  # the answer begins a bar of its own
+            place = replace(place, bar_tick=tick - metre.ticks)
+        bars, into_bar = divmod(tick - place.bar_tick, metre.ticks)
+        first = (*(v.BAR for _ in range(bars)), v.POSITION.id(into_bar // v.SLOT_TICKS))
         length = self._manners.bars * metre.ticks
         if not length:
             call = timeline.tick_at(self._phrase.last_ns) - timeline.tick_at(self._phrase.first_ns or 0)
@@ -217,7 +222,7 @@ class Partner:
             length = min(max(beats * metre.beat_ticks, metre.ticks), self._manners.max_bars * metre.ticks)
         return Opening(place, first, tick + length, self._turns)
 
-    # ---- the answer in time --------------------------------------------------------------------------------------------
+    # the answer in time
 
     def _hand_on(self, draft: _Draft, now: int) -> None:
         """Plans what stands complete; the first time, this is the end of the phrase, and fixes the entry."""
@@ -240,20 +245,25 @@ class Partner:
     def _plan(self, draft: _Draft, events: list[Note | Pedal]) -> Plan:
         at = draft.timeline.time_at
         notes = tuple(
-            PlannedNote(at(e.onset), at(e.onset + e.duration), e.pitch, e.velocity) for e in events if isinstance(e, Note)
+            PlannedNote(at(e.onset), at(e.onset + e.duration), e.pitch, e.velocity)
+            for e in events
+            if isinstance(e, Note)
         )
         pedals = tuple(PlannedPedal(at(e.tick), e.down) for e in events if isinstance(e, Pedal))
         ends = [n.off_ns for n in notes] + [p.due_ns for p in pedals]
         draft.end_ns = max([draft.end_ns, *ends])
         from_ns = min([n.due_ns for n in notes] + [p.due_ns for p in pedals])
-        self._report(Report(from_ns, "plan", {"notes": len(notes), "until_ns": draft.end_ns, "final": draft.answer.done}))
+        self._report(
+            Report(
+                from_ns, "plan", {"notes": len(notes), "until_ns": draft.end_ns, "final": draft.answer.done}
+            )
+        )
         return Plan(self._heard, from_ns, notes, pedals, draft.answer.done)
 
-    # ---- the turn passes back ------------------------------------------------------------------------------------------
+    # the turn passes back
 
     def _performer_plays(self, time_ns: int) -> None:
-        """A note-on: the first one ever, one that goes on, one that begins a call, or one that cuts the answer short."""
-        self._yield(time_ns)
+        """A note-on: the first one ever, one that goes on, or one that begins a call."""
         if not self._begun:
             self._begun = True
             tempo = ns_per_quarter(self._manners.bpm or FREE_BPM)
@@ -268,8 +278,7 @@ class Partner:
                 self._mark(timeline.successor(time_ns, downbeat=timeline.tick_at(time_ns)))
 
     def _yield(self, time_ns: int) -> None:
-        """The performer plays: an answer not yet heard was never begun; one that sounds ends here, and memory holds
-        what was really heard of it."""
+        """An answer not yet heard was never begun; one that sounds ends here, and memory holds what was heard."""
         draft = self._draft
         if draft is None:
             return
@@ -291,14 +300,15 @@ class Partner:
                 self._send(entry)
 
     def _settle(self, heard_to: int | None) -> None:
-        """The answer was heard, whole or up to a tick: it goes into the log where its turn began, what came since behind it."""
+        """The answer was heard, whole or up to a tick: it stands where its turn began, what came since behind it."""
         draft = self._draft
         if draft is None:
             return
         self._draft = None
         self._turns += 1
         self._encoder = draft.encoder
-        self._mark(Answered(draft.turn_entries[0].time_ns, self._improviser.settle(heard_to)))
+        self._mark(Answered(draft.over_ns, self._improviser.settle(heard_to)))
+        self._encoder.advance(draft.over_ns)  # says the answer's tokens, which memory holds already
         for entry in draft.later:
             self._encoder.feed(entry)
 
@@ -311,6 +321,10 @@ class Partner:
         if state is not self.state:
             self.state = state
             self._report(Report(now, "state", {"state": state.value}))
+
+
+def _is_note_on(entry: Performed | Timeline) -> bool:
+    return isinstance(entry, Performed) and entry.kind is Kind.NOTE_ON
 
 
 def _tick(event: Note | Pedal) -> int:

@@ -1,4 +1,4 @@
-"""When a phrase is over: an adaptive rule on what was performed. Knows no clock; every answer follows from the events."""
+"""When a phrase is over: an adaptive rule on what was performed. Knows no clock: all follows from the events."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ NS = 1_000_000_000
 GAPS = 8
 """How many inter-onset intervals the player's pace is read from."""
 CHORD_NS = 35_000_000
-"""Onsets closer than this are one chord, not a pace (gaps of played music have a minimum at 40-50 ms)."""
+"""Onsets closer than this are one chord, not a pace: gaps of played music have a minimum at 40-50 ms."""
 LONG_NOTE = 2.0
 """A last note this many times the pace says that the phrase has come to rest."""
 TAP_NS = 350_000_000
 """A pedal that goes down and up again within this time, with no key down, hands over."""
 DIED_AWAY_NS = 3 * NS
-"""What the pedal holds this long after the last key has died away to the ear: a forgotten pedal does not mute jamd."""
+"""What the pedal holds this long has died away to the ear: a forgotten pedal does not mute jamd."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhraseRule:
-    """The adaptive silence: `gap_factor` times the median inter-onset interval, within `min_silence_s` and `max_silence_s`."""
+    """The adaptive silence: `gap_factor` times the median inter-onset interval, within the two limits."""
 
     min_silence_s: float = 0.35
     max_silence_s: float = 1.2

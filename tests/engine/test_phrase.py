@@ -43,7 +43,9 @@ def test_the_silence_is_twice_the_usual_gap_within_its_limits(gap_ms: int) -> No
 
 
 @given(st.lists(st.tuples(st.integers(1, 400), st.integers(36, 90)), min_size=1, max_size=30))
-def test_a_phrase_cannot_be_over_while_a_key_is_held_nor_before_its_last_sound(steps: list[tuple[int, int]]) -> None:
+def test_a_phrase_cannot_be_over_while_a_key_is_held_nor_before_its_last_sound(
+    steps: list[tuple[int, int]],
+) -> None:
     phrase, now = Phrase(RULE), 0
     held: set[int] = set()
     for step, pitch in steps:

@@ -1,0 +1,56 @@
+"""What the model of training says: logits and final memory over a stream, by torch, segment after segment."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from export.graph import stored
+from export.verify import Reference
+from training.model import Memory, TransformerXL
+
+REMAINDER = 37
+"""The stream does not end with a segment: its last one is left open."""
+
+
+def weights_of(model: TransformerXL) -> dict[str, NDArray[np.float32]]:
+    """All weights by their names in training."""
+    return {name: w.detach().float().cpu().numpy() for name, w in model.state_dict().items()}
+
+
+def as_stored(model: TransformerXL) -> TransformerXL:
+    """A copy with the weights that the file holds: the graph must be equal to it but for float32 rounding."""
+    rounded = TransformerXL(model.config)
+    rounded.load_state_dict({name: torch.from_numpy(w) for name, w in stored(weights_of(model)).items()})
+    return rounded.eval()
+
+
+def stream(model: TransformerXL, seed: int = 0) -> NDArray[np.int64]:
+    """Random ids, as many as the memory holds and several segments more."""
+    config = model.config
+    length = config.mem_len + 3 * config.tgt_len + REMAINDER % config.tgt_len
+    return np.random.default_rng(seed).integers(0, config.vocab_size, length)
+
+
+@torch.no_grad()
+def reference(model: TransformerXL, ids: NDArray[np.int64]) -> Reference:
+    """Runs the stream as training does: segments of tgt_len, each behind the memory that the ones before it left."""
+    memory, logits = None, []
+    for segment in torch.from_numpy(ids).split(model.config.tgt_len):
+        found, memory = model(segment[None], memory)
+        logits.append(found[0])
+    assert memory is not None, "the stream is empty"
+    keys, values = _keys_and_values(model, memory)
+    return Reference(ids, torch.cat(logits).numpy(), keys, values)
+
+
+def _keys_and_values(model: TransformerXL, memory: Memory) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """K and V of the remembered hidden states, each [n_layer, n_head, m, d_head]."""
+    heads = model.config.n_head
+    keys, values = [], []
+    for layer, hidden in zip(model.layers, memory.hidden, strict=True):
+        x = layer.norm1(hidden[0])  # [m, d]
+        for projection, found in ((layer.attention.k, keys), (layer.attention.v, values)):
+            found.append(projection(x).unflatten(-1, (heads, -1)).transpose(0, 1))
+    return torch.stack(keys).numpy(), torch.stack(values).numpy()

@@ -1,0 +1,97 @@
+"""From a training run to a checked .onnx file: builds it, proves it on two onnxruntimes, then puts it in its place."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from export import runtimes
+from export.graph import build
+from export.reference import as_stored, reference, stream, weights_of
+from export.verify import Report
+from jamd.engine.info import ModelInfo
+from jamd.errors import ModelError
+from training.checkpoint import load_model
+from training.model import ModelConfig, TransformerXL
+
+HEADROOM = 64
+"""Slots beyond memory and segment: a draft of so many tokens can always be rewound."""
+
+
+def export_run(run: Path, out: Path, card: str = "", versions: Sequence[str] = ("", runtimes.LOWEST)) -> list[Report]:
+    """Exports the model of a training run to `out`; see `export_model`."""
+    model, checkpoint = load_model(run)
+    return export_model(model, out, facts(checkpoint.card), card, versions)
+
+
+def export_model(
+    model: TransformerXL,
+    out: Path,
+    training: Mapping[str, str],
+    card: str = "",
+    versions: Sequence[str] = ("", runtimes.LOWEST),
+) -> list[Report]:
+    """Writes `model` to `out` whole or not at all, after parity on each onnxruntime of `versions` ("" is the installed).
+
+    ModelError when the file would not be the model, or a version cannot be had.
+    """
+    info = info_of(model.config, training, card, out.stem)
+    onnx_model = build(weights_of(model), info)
+    rounded = as_stored(model)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
+        file, told = Path(folder) / out.name, Path(folder) / "reference.npz"
+        onnx.save_model(onnx_model, str(file))
+        reference(rounded, stream(rounded)).save(told)
+        reports = [_verified(file, told, version) for version in versions]
+        file.replace(out)
+    return reports
+
+
+def info_of(config: ModelConfig, training: Mapping[str, str], card: str, name: str) -> ModelInfo:
+    """What the file will say of itself."""
+    return ModelInfo(
+        n_layer=config.n_layer,
+        d_model=config.d_model,
+        n_head=config.n_head,
+        d_head=config.d_head,
+        d_inner=config.d_inner,
+        tgt_len=config.tgt_len,
+        mem_len=config.mem_len,
+        vocab_size=config.vocab_size,
+        capacity=config.mem_len + config.tgt_len + HEADROOM,
+        training=dict(training),
+        card=card,
+        name=name,
+    )
+
+
+def facts(card: Mapping[str, Any]) -> dict[str, str]:
+    """A checkpoint's facts as strings; what is not one becomes JSON."""
+    return {str(k): v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in card.items()}
+
+
+def _verified(file: Path, told: Path, version: str) -> Report:
+    command = [sys.executable, "-m", "export.verify", str(file), str(told)]
+    environment = runtimes.environment(version)
+    done = subprocess.run(command, env=environment, cwd=runtimes.ROOT, capture_output=True, text=True, check=False)
+    runtime = f"onnxruntime {version}" if version else "the installed onnxruntime"
+    try:
+        report = Report(**json.loads(done.stdout.splitlines()[-1]))
+    except (IndexError, ValueError, TypeError) as error:
+        reason = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise ModelError(f"The exported file could not be checked on {runtime}: {reason}") from error
+    if not report.passed:
+        raise ModelError(
+            f"The exported file is not the model it was made from, on {runtime}: logits differ by "
+            f"{report.logits_error:.1e} and {report.last_error:.1e}, memory by {report.memory_error:.1e}.",
+            "Nothing was written. Has training/model.py changed without export/graph.py?",
+        )
+    return report

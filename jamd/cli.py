@@ -1,0 +1,221 @@
+"""The command line: parses, calls, prints; knows nothing else.
+
+What a command calls is imported inside it: `jamd ports` need not wait for NumPy and ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from jamd import __version__, config
+from jamd.errors import JamdError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+_FILE = click.Path(path_type=Path)
+
+
+class Jamd(click.Group):
+    """The group of commands; says a JamdError in words and leaves with its exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs a command."""
+        try:
+            return super().invoke(ctx)
+        except JamdError as error:
+            click.echo(f"jamd: {error}", err=True)
+            ctx.exit(error.exit_code)
+
+
+class Setting(click.ParamType):  # type: ignore[type-arg]  # click learnt its type argument late
+    """An option's value, held to the rule of the setting it replaces."""
+
+    def __init__(self, rule: config.Rule) -> None:
+        self.rule, self.name = rule, type(rule.default).__name__
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+        """`[auto|cpu|cuda]` where there is a choice."""
+        return f"[{'|'.join(map(str, self.rule.choices))}]" if self.rule.choices else None
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> config.Value:
+        """The text after the option, as the setting holds it."""
+        try:
+            return self.rule.check(type(self.rule.default)(value))
+        except ValueError:
+            self.fail(f"must be {self.rule.allowed}, not {value}", param, ctx)
+
+
+def setting(flag: str, option: str, metavar: str | None = None) -> Callable[[Command], Command]:
+    """The option `flag` for the setting `option` (spelled as for `with_options`), with its rule's help."""
+    rule = config.rule(option)
+    return click.option(flag, option, type=Setting(rule), metavar=metavar, help=rule.help)
+
+
+def settings(*rows: tuple[str, ...]) -> Callable[[Command], Command]:
+    """Several of them; each row is the arguments of `setting`."""
+
+    def decorate(command: Command) -> Command:
+        for row in reversed(rows):
+            command = setting(*row)(command)
+        return command
+
+    return decorate
+
+
+PLAYING = (
+    ("--bars", "turn_bars", "N"),
+    ("--seed", "sampling_seed", "N"),
+    ("--temperature", "sampling_temperature", "T"),
+    ("--top-p", "sampling_top_p", "P"),
+    ("--device", "engine_device"),
+    ("--model", "engine_model", "FILE.onnx"),
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program to read.")
+
+
+@click.group(cls=Jamd, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--config", "path", type=_FILE, metavar="FILE.toml", help="Settings to use.")
+@click.version_option(__version__, prog_name="jamd", message="%(prog)s %(version)s")
+@click.pass_context
+def main(ctx: click.Context, path: Path | None) -> None:
+    """A MIDI improvisation partner: you play a phrase, jamd answers.
+
+    Settings come from --config, else ./jamd.toml, else jamd.toml in your configuration folder, else the
+    defaults; the options of a command go before all of these.
+
+    \b
+    Example: jamd listen --in Keyboard --out Synth
+    """
+    ctx.obj = path
+
+
+@main.command()
+@settings(
+    ("--in", "midi_in", "NAME"),
+    ("--out", "midi_out", "NAME"),
+    ("--channel", "midi_channel", "N"),
+    ("--bpm", "clock_bpm", "BPM"),
+    ("--entry", "turn_entry"),
+    *PLAYING,
+)
+@click.option("--thru/--no-thru", "midi_thru", default=None, help=config.rule("midi_thru").help)
+@click.option("--record", "record_dir", metavar="DIR", help="Folder for the recording of this jam.")
+@click.option("--no-record", "record_on", flag_value=False, type=bool, default=None, help="Record nothing.")
+@click.option(
+    "--events", type=_FILE, metavar="FILE.jsonl", help="Write every stage, with monotonic nanoseconds."
+)
+@click.pass_context
+def listen(ctx: click.Context, /, events: Path | None, **options: Any) -> None:
+    """Listen to a performer and answer: the daemon. Ctrl-C ends it.
+
+    NAME is a port (or a part of its name, any case), virtual or virtual:NAME, or file:PATH.mid.
+
+    \b
+    Examples: jamd listen --in Keyboard --out Synth
+              jamd listen --in file:call.mid --out virtual:Partner --bars 4
+    """
+    from jamd.daemon import listen as run
+
+    if options["record_dir"] is not None and options["record_on"] is None:
+        options["record_on"] = True
+    ctx.exit(run(config.load(ctx.obj).with_options(**options), events, click.echo))
+
+
+@main.command()
+@click.argument("call", metavar="CALL.mid", type=_FILE)
+@click.argument("out", metavar="OUT.mid", type=_FILE)
+@settings(*PLAYING)
+@as_json
+@click.pass_obj
+def respond(path: Path | None, /, call: Path, out: Path, as_json: bool, **options: Any) -> None:
+    """Answer the playing in a file, faster than real time. The same seed and file give the same bytes.
+
+    \b
+    Example: jamd respond call.mid jam.mid --bars 4 --seed 7
+    """
+    from jamd.headless import respond as run
+
+    summary = asdict(run(call, out, config.load(path).with_options(**options)))
+    if as_json:
+        click.echo(json.dumps(summary, default=str))
+    else:
+        click.echo("\n".join(f"{key.replace('_', ' ')}: {value}" for key, value in summary.items()))
+
+
+@main.command()
+@click.option(
+    "--out", type=_FILE, default="jam.mid", show_default=True, metavar="FILE.mid", help="File to write."
+)
+@settings(*PLAYING)
+@click.pass_context
+def demo(ctx: click.Context, /, out: Path, **options: Any) -> None:
+    """Play a bundled call through the whole daemon.
+
+    It needs no hardware and takes under half a minute. Where fluidsynth and a sound font are installed you
+    hear it, elsewhere it says how to.
+
+    \b
+    Example: jamd demo --seed 7
+    """
+    from jamd.demo import run
+
+    ctx.exit(run(config.load(ctx.obj).with_options(**options), out, click.echo))
+
+
+@main.command()
+@as_json
+@click.pass_obj
+def ports(path: Path | None, /, as_json: bool) -> None:
+    """List the MIDI ports that --in and --out can name.
+
+    \b
+    Example: jamd ports --json
+    """
+    from jamd.midi.rtmidi_ports import list_ports
+
+    found = list_ports(config.load(path).midi.api)
+    if as_json:
+        click.echo(json.dumps([asdict(port) for port in found]))
+    else:
+        lines = (f"--{port.direction:4}{port.name}  ({port.api})" for port in found)
+        click.echo("\n".join(lines) or "there are no ports")
+
+
+@main.command()
+@setting("--out", "midi_out", "NAME")
+@click.pass_obj
+def panic(path: Path | None, /, **options: Any) -> None:
+    """Silence whatever sounds on an output port.
+
+    \b
+    Example: jamd panic --out Synth
+    """
+    from jamd.midi import panic as silence
+
+    chosen = config.load(path).with_options(**options).midi
+    silence(chosen.out, chosen.api)
+    click.echo(f"silence sent to {chosen.out}")
+
+
+@main.command()
+@click.argument("file", metavar="FILE.mid", type=_FILE)
+@as_json
+def tokens(file: Path, as_json: bool) -> None:
+    """Print a MIDI file as REMI tokens, one event a line.
+
+    \b
+    Examples: jamd tokens call.mid
+              jamd tokens call.mid --json      (the ids)
+    """
+    from jamd.midi.smf import read_midi
+    from jamd.remi.encoder import tokenize
+    from jamd.remi.listing import listing
+    from jamd.remi.vocabulary import METRES
+
+    ids = tokenize(read_midi(file, METRES).entries)
+    click.echo(json.dumps(ids) if as_json else "\n".join(listing(ids)))

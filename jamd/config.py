@@ -1,0 +1,295 @@
+"""jamd.toml as frozen settings, one class a section: names, defaults, ranges and help are spelled here, once.
+
+The options of the command line are derived from these fields, and jamd.toml is checked against them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+
+from jamd.errors import ConfigError, ModelError, did_you_mean
+from jamd.remi.vocabulary import MAX_BPM, METRES, MIN_BPM
+
+FILE_NAME = "jamd.toml"
+SHIPPED_MODEL = Path(__file__).parent / "models" / "jamd-s.onnx"
+
+Value = bool | int | float | str
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a setting is for, and which values it takes.
+
+    These are `choices`, or else values of the default's type: any, or `low` to `high` and those in `also`.
+    """
+
+    help: str
+    default: Value
+    low: float | None = None
+    high: float | None = None
+    also: tuple[float, ...] = ()
+    choices: tuple[Value, ...] = ()
+
+    @property
+    def allowed(self) -> str:
+        """The values it takes, in words."""
+        if self.choices:
+            *most, last = map(spell, self.choices)
+            return f"{', '.join(most)} or {last}"
+        kind = _KINDS[type(self.default)]
+        if self.low is None:
+            return kind
+        extra = "".join(f"{v:g} or " for v in self.also)
+        return f"{kind}, {extra}{self.low:.10g} to {self.high:.10g}"
+
+    def check(self, value: object) -> Value:
+        """`value` as the setting holds it; ValueError, saying what it must be, when it cannot."""
+        if type(value) is int and type(self.default) is float:
+            value = float(value)
+        if not self._fits(value):
+            raise ValueError(f"must be {self.allowed}, not {spell(value)}")
+        return value  # type: ignore[return-value]  # _fits has just compared its type
+
+    def _fits(self, value: object) -> bool:
+        if self.choices:
+            return any(type(value) is type(c) and value == c for c in self.choices)
+        if type(value) is not type(self.default):
+            return False
+        if self.low is None or self.high is None or not isinstance(value, int | float):
+            return True
+        return value in self.also or self.low <= value <= self.high
+
+
+def spell(value: object) -> str:
+    """A value as jamd.toml spells it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def setting(default: Value, help: str, **bounds: Any) -> Any:
+    """A dataclass field that carries its Rule; `bounds` are `low`, `high`, `also` and `choices`."""
+    return field(default=default, metadata={"rule": Rule(help, default, **bounds)})
+
+
+@dataclass(frozen=True, slots=True)
+class Midi:
+    """[midi]: where the playing comes from and where the answer goes."""
+
+    in_: str = setting(
+        "virtual", 'Port to listen to: a name or a part of one, "virtual", "virtual:NAME" or "file:PATH.mid".'
+    )
+    out: str = setting("virtual", "Port to play to: spelled like in.")
+    api: str = setting("auto", "MIDI system.", choices=("auto", "alsa", "jack"))
+    channel: int = setting(
+        0, "Channel to listen to, 0 for all of them; the answer goes out on it, or on 1.", low=0, high=16
+    )
+    thru: bool | Literal["auto"] = setting(
+        "auto",
+        "Pass the playing on to the output; auto: yes, unless both ports are one device.",
+        choices=("auto", True, False),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """[clock]: the pulse."""
+
+    bpm: float = setting(
+        0.0, "Quarter notes a minute, 0 to play freely.", low=float(MIN_BPM), high=float(MAX_BPM), also=(0,)
+    )
+    metre: str = setting("4/4", "Time signature.", choices=tuple(map(str, METRES)))
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """[turn]: when a phrase has ended, and how the answer comes in."""
+
+    min_silence_s: float = setting(
+        0.35, "Seconds of silence that end the fastest phrase.", low=0.05, high=10.0
+    )
+    max_silence_s: float = setting(1.2, "Seconds of silence that end any phrase.", low=0.05, high=30.0)
+    gap_factor: float = setting(
+        2.0, "A phrase ends after this many of its usual gaps, within the two limits.", low=1.0, high=10.0
+    )
+    bars: int = setting(0, "Bars of an answer, 0 for about as many as the call.", low=0, high=64)
+    max_bars: int = setting(16, "Bars of the longest answer.", low=1, high=64)
+    entry: str = setting(
+        "auto",
+        "When the answer begins; auto: on the beat when the tempo is known, else immediate.",
+        choices=("auto", "immediate", "beat", "bar"),
+    )
+
+    def __post_init__(self) -> None:
+        if self.min_silence_s > self.max_silence_s:
+            raise ValueError(
+                f"min_silence_s {self.min_silence_s} is more than max_silence_s {self.max_silence_s}"
+            )
+        if self.bars > self.max_bars:
+            raise ValueError(f"bars {self.bars} is more than max_bars {self.max_bars}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """[sampling]: how the next token is drawn."""
+
+    temperature: float = setting(0.95, "Below 1 plays safer, above 1 wilder.", low=0.05, high=2.0)
+    top_p: float = setting(
+        0.95, "Draw among the likeliest tokens that together have this probability.", low=0.01, high=1.0
+    )
+    min_p: float = setting(
+        0.0, "Leave out tokens less likely than this part of the likeliest one.", low=0.0, high=0.99
+    )
+    seed: int = setting(
+        0,
+        "The same seed and playing give the same answer; 0 draws a new seed each start.",
+        low=0,
+        high=2**32 - 1,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """[engine]: the model and what runs it."""
+
+    model: str = setting("", "Model file (.onnx), empty for the one that came with jamd.")
+    device: str = setting("auto", "Device that runs the model.", choices=("auto", "cpu", "cuda"))
+    threads: int = setting(1, "CPU threads for one step of the model.", low=1, high=64)
+
+    @property
+    def path(self) -> Path:
+        """The model file; ModelError when it is not there."""
+        path = Path(self.model).expanduser() if self.model else SHIPPED_MODEL
+        if path.is_file():
+            return path
+        raise ModelError(
+            f"there is no model file {path}",
+            "Name one with --model FILE.onnx, or train one: python -m training prepare, "
+            "python -m training train, python -m export RUN --out FILE.onnx.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """[record]: what is kept of a jam."""
+
+    on: bool = setting(True, "Record every jam: its log, and a two-track .mid with the tempo map.")
+    dir: str = setting("", "Folder for the recordings, empty for jamd's own in the user's data folder.")
+
+    @property
+    def folder(self) -> Path:
+        """The folder that recordings go to (it may not exist yet)."""
+        own = platformdirs.user_data_path("jamd", appauthor=False) / "jams"
+        return Path(self.dir).expanduser() if self.dir else own
+
+
+@dataclass(frozen=True, slots=True)
+class Player:
+    """[player]: how the answer is played."""
+
+    late_ms: int = setting(30, "A note later than this many milliseconds is left out.", low=1, high=1000)
+    realtime: bool = setting(True, "Ask the system for real-time priority.")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting, by section; replaced, never changed."""
+
+    midi: Midi = Midi()
+    clock: Clock = Clock()
+    turn: Turn = Turn()
+    sampling: Sampling = Sampling()
+    engine: Engine = Engine()
+    record: Record = Record()
+    player: Player = Player()
+
+    def with_table(self, table: Mapping[str, object], source: str) -> Settings:
+        """These settings with those of `table` ({section: {key: value}}) in their place.
+
+        ConfigError names `source`, section and key, and says what would do.
+        """
+        sections = {}
+        for name, entries in table.items():
+            if name not in _SECTIONS:
+                raise ConfigError(f"{source}: there is no section [{name}]", _suggest(name, _SECTIONS))
+            if not isinstance(entries, Mapping):
+                raise ConfigError(f"{source}: {name} is a section", f"Write [{name}] on a line of its own.")
+            sections[name] = _section(getattr(self, name), name, entries, source)
+        return replace(self, **sections)
+
+    def with_options(self, **overrides: Value | None) -> Settings:
+        """These settings with those that are not None: `with_options(clock_bpm=120, midi_in="virtual")`."""
+        table: dict[str, dict[str, object]] = {}
+        for name, value in overrides.items():
+            if value is not None:
+                section, _, key = name.partition("_")
+                table.setdefault(section, {})[key] = value
+        return self.with_table(table, "command line")
+
+
+def load(path: Path | None = None) -> Settings:
+    """The settings of `path`, else of ./jamd.toml, else of the user's own jamd.toml, else the defaults.
+
+    ConfigError says what is wrong with the file.
+    """
+    found = path or next(filter(Path.is_file, (Path(FILE_NAME), user_file())), None)
+    return Settings() if found is None else Settings().with_table(_read(found), str(found))
+
+
+def user_file() -> Path:
+    """Where a user's own jamd.toml stands."""
+    return platformdirs.user_config_path("jamd", appauthor=False) / FILE_NAME
+
+
+def rules(section: str) -> dict[str, Rule]:
+    """The rules of a section by key as jamd.toml spells it (`in`, where Python must say `in_`)."""
+    return {f.name.rstrip("_"): f.metadata["rule"] for f in fields(_SECTIONS[section])}
+
+
+def rule(option: str) -> Rule:
+    """The rule of an option as `with_options` spells it: `rule("midi_in")`."""
+    section, _, key = option.partition("_")
+    return rules(section)[key]
+
+
+_SECTIONS: dict[str, Any] = {f.name: type(f.default) for f in fields(Settings)}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Notepad begins with a BOM
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read {path}: {error.strerror}", "--config FILE names the settings file."
+        ) from error
+    except ValueError as error:  # not UTF-8, or not TOML
+        raise ConfigError(
+            f"{path} is not TOML: {error}", 'Text stands in quotes: in = "Keyboard".'
+        ) from error
+
+
+def _section(old: Any, name: str, entries: Mapping[str, object], source: str) -> Any:
+    known, values = rules(name), {}
+    names = dict(zip(known, (f.name for f in fields(old)), strict=True))
+    for key, value in entries.items():
+        if key not in known:
+            raise ConfigError(f"{source}: [{name}] has no key {key}", _suggest(key, known))
+        try:
+            values[names[key]] = known[key].check(value)
+        except ValueError as error:
+            raise ConfigError(f"{source}: [{name}] {key} {error}", known[key].help) from error
+    try:
+        return replace(old, **values)
+    except ValueError as error:
+        raise ConfigError(f"{source}: [{name}] {error}", "Change one of the two.") from error
+
+
+def _suggest(word: str, known: Mapping[str, Any]) -> str:
+    return did_you_mean(word, known) or f"Known are: {', '.join(known)}."

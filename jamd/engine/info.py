@@ -1,0 +1,102 @@
+"""What a model file says of itself: sizes, vocabulary fingerprint, training card. Knows neither ONNX nor torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from jamd.errors import ModelError
+from jamd.remi import vocabulary
+
+FORMAT = "1"
+"""Names the graph's inputs and outputs (export/graph.py); another number is another contract."""
+EXPORT_HINT = "Export the model again with `python -m export`, or name another file with --model."
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """Sizes of a Transformer-XL and of its ring memory (lengths in tokens), and where it comes from.
+
+    ValueError for sizes that no model can have.
+    """
+
+    n_layer: int
+    d_model: int
+    n_head: int
+    d_head: int
+    d_inner: int
+    tgt_len: int
+    """Length of a segment, as in training."""
+    mem_len: int
+    """Tokens before its segment that a token sees."""
+    vocab_size: int
+    capacity: int
+    """Slots of the ring: mem_len + tgt_len + headroom for rewinding."""
+    fingerprint: str = vocabulary.FINGERPRINT
+    """Of the vocabulary table the model was trained with."""
+    training: Mapping[str, str] = field(default_factory=dict)
+    """What the run says: steps, data, licences, validation loss; empty when unknown."""
+    card: str = ""
+    """The model card, Markdown; empty when there is none."""
+    name: str = "model"
+    """What people call it: the file's name without its ending."""
+
+    def __post_init__(self) -> None:
+        small = [name for name in SIZES if getattr(self, name) < 1]
+        if small:
+            raise ValueError(f"{', '.join(small)} must be positive")
+        if self.capacity < self.mem_len + self.tgt_len:
+            raise ValueError(f"capacity {self.capacity} is less than mem_len {self.mem_len} + tgt_len {self.tgt_len}")
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the model has learnt."""
+        wide = self.n_head * self.d_head
+        attention = 5 * self.d_model * wide + 2 * wide
+        feed_forward = 2 * self.d_model * self.d_inner + self.d_inner + self.d_model
+        layer = attention + feed_forward + 4 * self.d_model
+        return self.n_layer * layer + self.vocab_size * (self.d_model + 1) + 2 * self.d_model
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of K and V in all slots of all layers, float32."""
+        return 2 * self.n_layer * self.capacity * self.n_head * self.d_head * 4
+
+    def to_metadata(self) -> dict[str, str]:
+        """The strings that ride in the .onnx file."""
+        sizes = {name: str(getattr(self, name)) for name in SIZES}
+        training = json.dumps(dict(self.training), ensure_ascii=False)
+        return {"jamd": FORMAT, "vocabulary": self.fingerprint, **sizes, "training": training, "card": self.card}
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str], where: Path) -> ModelInfo:
+        """Reads what `to_metadata` wrote into the file `where`; ModelError for a stranger."""
+        if "jamd" not in metadata:
+            raise ModelError(f"{where} is an ONNX model, but not one of jamd's: it carries no jamd metadata.", EXPORT_HINT)
+        if metadata["jamd"] != FORMAT:
+            raise ModelError(
+                f"{where} has the model format {metadata['jamd']}, and this jamd reads format {FORMAT}.", EXPORT_HINT
+            )
+        if metadata.get("vocabulary") != vocabulary.FINGERPRINT:
+            raise ModelError(
+                f"{where} speaks another vocabulary: its fingerprint is {metadata.get('vocabulary', 'missing')}, "
+                f"this jamd's is {vocabulary.FINGERPRINT}.",
+                "Use a model that was trained with this version of jamd.",
+            )
+        try:
+            sizes = {name: int(metadata[name]) for name in SIZES}
+            training = {str(k): str(v) for k, v in json.loads(metadata.get("training", "{}")).items()}
+            card = metadata.get("card", "")
+            info = cls(**sizes, fingerprint=metadata["vocabulary"], training=training, card=card, name=where.stem)
+        except (KeyError, ValueError, AttributeError) as error:
+            raise ModelError(f"{where} has metadata that cannot be used: {error}.", EXPORT_HINT) from error
+        if info.vocab_size != vocabulary.SIZE:
+            raise ModelError(
+                f"{where} has {info.vocab_size} tokens, and the vocabulary {vocabulary.SIZE}.", EXPORT_HINT
+            )
+        return info
+
+
+SIZES = tuple(f.name for f in fields(ModelInfo) if f.type == "int")

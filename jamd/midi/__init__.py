@@ -1,0 +1,5 @@
+"""The wire: MIDI ports, thru, the player, the recording. Knows the words of `jamd.music`; never thinks."""
+
+from jamd.midi.ports import panic
+
+__all__ = ["panic"]

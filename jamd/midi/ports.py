@@ -1,0 +1,65 @@
+"""Ports by the names that people give them: the seam behind which the MIDI libraries stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jamd.errors import PortError
+from jamd.midi import rtmidi_ports
+from jamd.midi.file_ports import FileInput
+from jamd.midi.ledger import panic_everything
+from jamd.midi.port_types import Device, File, InputPort, NullOutput, OutputPort, PortInfo, PortSpec, Virtual
+from jamd.midi.rtmidi_ports import AUTO, OUR_NAME
+from jamd.midi.smf import read_midi
+from jamd.music.timeline import Metre
+
+VIRTUAL, VIRTUAL_PREFIX, FILE_PREFIX = "virtual", "virtual:", "file:"
+
+
+def parse_spec(text: str) -> PortSpec:
+    """What `--in` or `--out` names: `virtual`, `virtual:NAME`, `file:PATH.mid`, or a port; else PortError."""
+    if text == VIRTUAL:
+        return Virtual(OUR_NAME)
+    virtual, path, name = text.removeprefix(VIRTUAL_PREFIX), text.removeprefix(FILE_PREFIX), text.strip()
+    if virtual != text and virtual.strip():
+        return Virtual(virtual.strip())
+    if path != text and path:
+        return File(Path(path).expanduser())
+    if name and virtual == text and path == text:
+        return Device(name)
+    hint = 'Write a name or a part of one, "virtual", "virtual:NAME" or "file:PATH.mid".'
+    raise PortError(f'"{text}" names no port.', hint)
+
+
+def list_ports(api: str = AUTO) -> list[PortInfo]:
+    """The ports that are there, inputs first; PortError where there is no MIDI system."""
+    return rtmidi_ports.list_ports(api)
+
+
+def open_input(spec: PortSpec, api: str, table: Sequence[Metre]) -> InputPort:
+    """The input that is meant; a file (`FileInput`) has bars in metres of `table`, and waits for its start.
+
+    PortError, or MidiFileError, where it cannot be had.
+    """
+    if isinstance(spec, File):
+        return FileInput(read_midi(spec.path, table), str(spec.path))
+    return rtmidi_ports.open_input(spec, api)
+
+
+def open_output(spec: PortSpec, api: str) -> OutputPort:
+    """The output that is meant; a file is written from the recording when the jam is over: here it is deaf.
+
+    PortError where it cannot be had.
+    """
+    if isinstance(spec, File):
+        return NullOutput(str(spec.path))
+    return rtmidi_ports.open_output(spec, api)
+
+
+def panic(name: str, api: str = AUTO) -> None:
+    """Silences everything that sounds on the output port `name`; PortError where it cannot be had."""
+    port = open_output(parse_spec(name), api)
+    for message in panic_everything():
+        port.send(message)
+    port.close()

@@ -1,0 +1,238 @@
+"""The wire, one step at a time: it hears, passes on, yields to the performer, plays, and writes down.
+
+It never waits, and never reads a clock: `step` is told the time, and says when it wants to be called again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jamd.errors import PortError
+from jamd.midi.echo import EchoGuard
+from jamd.midi.keyboard import Keyboard
+from jamd.midi.ledger import Ledger
+from jamd.midi.listener import Listener
+from jamd.midi.pacing import Wake
+from jamd.midi.player import MS, TOLERANCE_NS, Player
+from jamd.midi.port_types import Clock, InputPort, NullInput, OutputPort
+from jamd.midi.recorder import Recorder
+from jamd.music.events import Kind, LogEntry, Performed
+from jamd.music.messages import Report, Watermark
+from jamd.music.plan import Plan
+from jamd.music.timeline import Timeline
+
+POLL_NS, IDLE_POLL_NS = MS // 2, 2 * MS
+"""How often the input is looked at: while music is on, and when nobody has played for a while."""
+WATERMARK_NS, IDLE_WATERMARK_NS = 5 * MS, 20 * MS
+IDLE_NS = 2000 * MS
+"""Silence after which nobody is playing."""
+SOON_NS = 2 * MS
+"""With a note due within this, the disk has to wait."""
+TROUBLE_NS = 1000 * MS
+"""Trouble that lasts is reported no more often."""
+
+ToBrain = Performed | Timeline | Watermark
+
+
+@dataclass(frozen=True, slots=True)
+class WireSettings:
+    """How a wire behaves. Channels count from 0."""
+
+    input_channel: int | None = None
+    """The channel that is listened to; None: all."""
+    output_channel: int = 0
+    thru: bool = False
+    same_device: bool = False
+    """In and out are one device: what is sent is expected to come back."""
+    tolerance_ns: int = TOLERANCE_NS
+
+
+class Wire:
+    """Joins the ports, the player and the brain's mailboxes. Owner of everything here that has a state.
+
+    `to_brain` hands a message on and returns False where it could not; `report` tells people.
+    """
+
+    def __init__(
+        self,
+        settings: WireSettings,
+        input_port: InputPort,
+        output_port: OutputPort,
+        ledger: Ledger,
+        recorder: Recorder,
+        to_brain: Callable[[ToBrain], bool],
+        report: Callable[[Report], object],
+        *,
+        clock: Clock | None = None,
+        heard: int = 0,
+    ) -> None:
+        self._input, self._output, self._recorder = input_port, output_port, recorder
+        self._to_brain, self._report = to_brain, report
+        self._clock: Clock = clock or NullInput()
+        self._guard = EchoGuard(settings.same_device)
+        self._keyboard = Keyboard(self._send, ledger)
+        self._listener = Listener(
+            self._keyboard, self._guard, channel=settings.input_channel, thru=settings.thru, heard=heard
+        )
+        self._player = Player(self._keyboard, self._played, settings.output_channel, settings.tolerance_ns)
+        self._plans: list[Plan] = []
+        self._now = 0
+        self._last_entry_ns: int | None = None
+        self._last_mark_ns: int | None = None
+        self._trouble: dict[str, int] = {}  # what -> how often, since it was last reported
+        self._next_trouble_ns = 0
+        self.timeline: Timeline | None = None
+        """The last one that the clock has given."""
+
+    @property
+    def heard(self) -> int:
+        """Note-ons of the performer so far: whoever plans must know of all of them."""
+        return self._listener.heard
+
+    def start(self, now: int) -> None:
+        """Silences what a predecessor has left sounding."""
+        self._now = now
+        left = len(self._keyboard.ledger.sounding())
+        self._keyboard.silence()
+        if left:
+            self._report(Report(now, "silenced", {"notes": left}))
+
+    def take(self, message: Plan | LogEntry) -> None:
+        """From the brain: a plan, judged in the next step, when all performed is known; or a log entry."""
+        if isinstance(message, Plan):
+            self._plans.append(message)
+        else:
+            self._recorder.entry(message)
+
+    def step(self, now: int) -> Wake:
+        """Does all that is to be done at `now`, and says when to come back."""
+        self._now = now
+        heard_something = self._listen(now)
+        self._judge_plans(now)
+        for report in self._player.play(now):
+            self._report(report)
+        self._mark(now, heard_something)
+        self._write(now)
+        self._report_trouble(now)
+        return self._next_wake(now)
+
+    def greet(self, now: int) -> None:
+        """A new brain is there: tells it where the beats are, and how far the log reaches."""
+        if self.timeline is not None and not self._to_brain(self.timeline):
+            self._have_trouble("dropped")
+        self._mark(now, True)
+
+    def end_plan(self, now: int, why: str) -> None:
+        """Ends what is played and planned: whoever planned it is gone. What goes through lives on."""
+        self._now = now
+        self._plans.clear()
+        if self._player.busy:
+            self._report(self._player.stop(now, why))
+
+    def close(self, now: int) -> None:
+        """Ends everything that sounds, and the recording. Whoever opened the ports closes them after this."""
+        self.end_plan(now, "close")
+        self._listener.lift()
+        self._keyboard.silence()
+        self._report(Report(now, "lateness", self._player.lateness.facts()))
+        self._report(Report(now, "left_out", self._listener.counts))
+        self._recorder.close()
+
+    # ---- what comes in -------------------------------------------------------------------------------------
+
+    def _listen(self, now: int) -> bool:
+        """Hears what has come, and hands it on in the order of time; True if there was anything."""
+        entries: list[Performed | Timeline] = list(self._clock.timelines(now))
+        if entries:
+            self.timeline = [entry for entry in entries if isinstance(entry, Timeline)][-1]
+        was_armed = self._guard.armed
+        for stamp, data in self._input.poll(now):
+            for event in self._listener.hear(data, stamp):
+                entries.append(event)
+                if event.kind is Kind.NOTE_ON:
+                    self._yield()
+        if entries:
+            self._last_entry_ns = now
+        if self._guard.armed and not was_armed:
+            self._report(Report(now, "echo", {"what": "the output comes back as input, and is left out"}))
+        for entry in sorted(entries, key=lambda entry: entry.time_ns):  # stable: a Timeline before its notes
+            self._tell(entry)
+        return bool(entries)
+
+    def _yield(self) -> None:
+        """Barge-in: the performer plays, so jamd does not."""
+        if self._player.busy:
+            self._report(self._player.stop(self._now, "barge_in"))
+
+    def _tell(self, entry: Performed | Timeline) -> None:
+        self._recorder.entry(entry)
+        if not self._to_brain(entry):
+            self._have_trouble("dropped")
+        if isinstance(entry, Performed) and entry.kind in (Kind.NOTE_ON, Kind.NOTE_OFF):
+            what = "note_in" if entry.kind is Kind.NOTE_ON else "note_off_in"
+            self._report(Report(entry.time_ns, what, _facts(entry)))
+
+    def _mark(self, now: int, at_once: bool) -> None:
+        period = WATERMARK_NS if self._music_is_on(now) else IDLE_WATERMARK_NS
+        if at_once or self._last_mark_ns is None or now - self._last_mark_ns >= period:
+            self._last_mark_ns = now
+            if not self._to_brain(Watermark(now, self.heard)):
+                self._have_trouble("dropped")
+
+    # ---- what goes out -------------------------------------------------------------------------------------
+
+    def _judge_plans(self, now: int) -> None:
+        """Refuses plans made without knowing all that was performed."""
+        for plan in self._plans:
+            if plan.heard == self.heard:
+                self._player.accept(plan)
+            else:
+                facts = {"plan_heard": plan.heard, "heard": self.heard, "notes": len(plan.notes)}
+                self._report(Report(now, "refused", {**facts}))
+        self._plans.clear()
+
+    def _send(self, message: bytes) -> None:
+        self._guard.sent(message, self._now)
+        try:
+            self._output.send(message)
+        except PortError:
+            self._have_trouble("send_failed")
+
+    def _played(self, event: Performed, due_ns: int) -> None:
+        self._recorder.played(event, due_ns)
+        whats = {Kind.NOTE_ON: "note_out", Kind.NOTE_OFF: "note_off_out"}
+        facts = {**_facts(event), "due_ns": due_ns, "late_ms": (event.time_ns - due_ns) / MS}
+        self._report(Report(event.time_ns, whats.get(event.kind, "pedal_out"), facts))
+
+    # ---- housekeeping --------------------------------------------------------------------------------------
+
+    def _music_is_on(self, now: int) -> bool:
+        recent = self._last_entry_ns is not None and now - self._last_entry_ns < IDLE_NS
+        return recent or self._player.busy
+
+    def _next_wake(self, now: int) -> Wake:
+        look = now + (POLL_NS if self._music_is_on(now) else IDLE_POLL_NS)
+        due = self._player.due
+        return Wake(due, True) if due is not None and due <= look else Wake(look, False)
+
+    def _write(self, now: int) -> None:
+        due = self._player.due
+        failed = bool(self._recorder.failure)
+        self._recorder.flush(soon=due is not None and due - now < SOON_NS)
+        if self._recorder.failure and not failed:
+            self._report(Report(now, "recording_failed", {"why": self._recorder.failure}))
+
+    def _have_trouble(self, what: str) -> None:
+        self._trouble[what] = self._trouble.get(what, 0) + 1
+
+    def _report_trouble(self, now: int) -> None:
+        if self._trouble and now >= self._next_trouble_ns:
+            self._next_trouble_ns = now + TROUBLE_NS
+            for what, times in self._trouble.items():
+                self._report(Report(now, what, {"messages": times}))
+            self._trouble.clear()
+
+
+def _facts(event: Performed) -> dict[str, int | float | str | bool]:
+    return {"pitch": event.number, "velocity": event.value, "channel": event.channel}

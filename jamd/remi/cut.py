@@ -1,0 +1,82 @@
+"""What was heard of an answer that was stopped: its tokens up to a tick. Knows no clock and no player."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from jamd.remi import vocabulary as v
+from jamd.remi.cursor import Cursor
+from jamd.remi.place import Place
+
+_BAR, _POSITION, _MICRO, _SOUND = range(4)
+"""Ranks of items: a head waits until something is heard under it, or one of its rank or above ends it."""
+
+
+def cut(ids: Iterable[int], place: Place, tick: int) -> tuple[int, ...]:
+    """The part of an answer's `ids` (closed durations, beginning at `place`) before `tick`, itself an answer.
+
+    Notes are kept by their onset, bars by their line, all else by its slot; a note that sounds at the cut
+    gets the bin nearest to what was heard of it, and the pedal ends up. Nothing is put behind the cut, so
+    that the next turn can begin there. An unfinished item at the end of `ids` was not heard.
+    """
+    heard: list[int] = []
+    heads: list[tuple[int, list[int]]] = []
+    for at, item in _items(ids, place):
+        rank = _rank(item[0])
+        heads = [head for head in heads if head[0] < rank]
+        if at < tick and rank in (_BAR, _SOUND):
+            heard += [token for _, head in heads for token in head] + _shortened(item, tick - at)
+            heads = []
+        elif rank != _SOUND:
+            heads.append((rank, item))
+    return tuple(_pedal_up(heard, place, tick))
+
+
+def _rank(token: int) -> int:
+    if token == v.BAR:
+        return _BAR
+    if token in v.POSITION:
+        return _POSITION
+    return _MICRO if token in v.MICRO else _SOUND
+
+
+def _items(ids: Iterable[int], place: Place) -> Iterator[tuple[int, list[int]]]:
+    """Tokens that belong together, with their tick: a Bar and its metre, a tempo, a note; the rest alone."""
+    cursor = Cursor(place)
+    at, item = 0, list[int]()
+    for token in ids:
+        cursor.feed(token)
+        if any(token in family for family in (v.TIME_SIGNATURE, v.TEMPO_VALUE, v.NOTE_ON, v.NOTE_DURATION)):
+            item.append(token)
+            continue
+        if item:
+            yield at, item
+        at, item = cursor.tick, [token]
+    if item and not any(item[-1] in family for family in (v.TEMPO_CLASS, v.NOTE_VELOCITY, v.NOTE_ON)):
+        yield at, item
+
+
+def _shortened(item: list[int], ticks: int) -> list[int]:
+    """The item; a note no longer than `ticks`, to the nearest bin (bins rise with their ids)."""
+    if item[0] not in v.NOTE_VELOCITY:
+        return item
+    return [*item[:2], min(item[2], v.duration_token(ticks))]
+
+
+def _pedal_up(heard: list[int], place: Place, tick: int) -> list[int]:
+    """`heard`, with Pedal Off if the pedal is down: in a slot at the cut, or else within the last."""
+    pedals = [token for token in heard if token in (v.PEDAL_ON, v.PEDAL_OFF)]
+    if not pedals or pedals[-1] == v.PEDAL_OFF:
+        return heard
+    cursor = Cursor(place)
+    for token in heard:
+        cursor.feed(token)
+    slot = min((tick - 1 - cursor.bar_tick) // v.SLOT_TICKS, cursor.slots - 1)
+    if slot > cursor.position:
+        return [*heard, v.POSITION.id(slot), v.PEDAL_OFF]
+    start = max(index for index, token in enumerate(heard) if token in v.POSITION)
+    before, last = heard[:start], heard[start:]
+    if v.PEDAL_ON not in last:
+        return [*before, last[0], v.PEDAL_OFF, *last[1:]]
+    last.remove(v.PEDAL_ON)  # it went down and up within this slot
+    return [*before, *last] if len(last) > 1 else before

@@ -1,0 +1,88 @@
+"""Ports, a recorder and an ear for tests: what came in by script, what went out in a list, what sounds after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from jamd.music.events import LogEntry, Performed
+
+MS = 1_000_000
+
+
+@dataclass
+class ScriptedInput:
+    """Delivers what stands in `script` (instant, bytes) when its time has come, stamped with the poll."""
+
+    script: list[tuple[int, bytes]] = field(default_factory=list)
+    name: str = "script"
+
+    def poll(self, now: int) -> list[tuple[int, bytes]]:
+        due = [data for at, data in self.script if at <= now]
+        self.script = [(at, data) for at, data in self.script if at > now]
+        return [(now, data) for data in due]
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class RecordingOutput:
+    """Keeps what it is sent."""
+
+    sent: list[bytes] = field(default_factory=list)
+    name: str = "recording"
+
+    def send(self, message: bytes) -> None:
+        self.sent.append(message)
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class RecordingRecorder:
+    """Keeps what it is told."""
+
+    entries: list[LogEntry] = field(default_factory=list)
+    played_events: list[tuple[Performed, int]] = field(default_factory=list)
+    flushes: list[bool] = field(default_factory=list)
+    failure: str = ""
+    closed: bool = False
+
+    def entry(self, entry: LogEntry) -> None:
+        self.entries.append(entry)
+
+    def played(self, event: Performed, due_ns: int) -> None:
+        self.played_events.append((event, due_ns))
+
+    def flush(self, *, soon: bool) -> None:
+        self.flushes.append(soon)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Ear:
+    """A strict synthesizer: knows which keys and pedals are down, and refuses what a synth should not be sent."""
+
+    def __init__(self) -> None:
+        self.keys: set[tuple[int, int]] = set()
+        self.pedals: dict[int, int] = {}
+        self.struck = 0
+
+    def hear(self, message: bytes) -> None:
+        kind, channel, key = message[0] & 0xF0, message[0] & 0x0F, (message[0] & 0x0F, message[1])
+        if kind == 0x90:
+            assert message[2] > 0
+            assert key not in self.keys, f"{key} is struck while it sounds"
+            self.keys.add(key)
+            self.struck += 1
+        elif kind == 0x80:
+            assert key in self.keys, f"{key} is released, but does not sound"
+            self.keys.remove(key)
+        elif kind == 0xB0 and message[1] == 64:
+            self.pedals[channel] = message[2]
+
+    @property
+    def silent(self) -> bool:
+        return not self.keys and not any(self.pedals.values())

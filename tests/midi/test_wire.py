@@ -1,0 +1,334 @@
+"""The wire on a fake clock: hears, passes on, yields, plays, writes down, and leaves no note behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jamd.errors import PortError
+from jamd.midi.file_ports import FileInput
+from jamd.midi.ledger import SIZE, Ledger
+from jamd.midi.messages import control, note_off, note_on
+from jamd.midi.metres import Layout
+from jamd.midi.smf import MidiLog
+from jamd.midi.wire import IDLE_NS, IDLE_POLL_NS, IDLE_WATERMARK_NS, POLL_NS, WATERMARK_NS, ToBrain, Wire, WireSettings
+from jamd.music.events import Kind, Performed, Turn, TurnChange
+from jamd.music.messages import Report, Watermark
+from jamd.music.plan import Plan, PlannedNote
+from jamd.music.timeline import Timeline
+from tests.midi.doubles import MS, Ear, RecordingOutput, RecordingRecorder, ScriptedInput
+
+
+@dataclass
+class Room:
+    """A wire with everything around it in sight."""
+
+    script: list[tuple[int, bytes]] = field(default_factory=list)
+    settings: WireSettings = WireSettings(thru=True)
+    memory: bytearray = field(default_factory=lambda: bytearray(SIZE))
+    hears: Callable[[ToBrain], bool] = lambda message: True
+    options: dict[str, Any] = field(default_factory=dict)
+    brain: list[ToBrain] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.input, self.output, self.recorder = ScriptedInput(self.script), RecordingOutput(), RecordingRecorder()
+        self.wire = Wire(
+            self.settings,
+            self.options.pop("input", self.input),
+            self.output,
+            Ledger(self.memory),
+            self.recorder,
+            self._to_brain,
+            self.reports.append,
+            **self.options,
+        )
+
+    def _to_brain(self, message: ToBrain) -> bool:
+        if not self.hears(message):
+            return False
+        self.brain.append(message)
+        return True
+
+    def run(self, until_ns: int, from_ns: int = 0) -> None:
+        """Steps whenever the wire asks for it."""
+        now = from_ns
+        while now <= until_ns:
+            now = max(self.wire.step(now).at_ns, now + 1)
+
+    def performed(self) -> list[Performed]:
+        return [message for message in self.brain if isinstance(message, Performed)]
+
+    def watermarks(self) -> list[Watermark]:
+        return [message for message in self.brain if isinstance(message, Watermark)]
+
+    def of(self, what: str) -> list[dict[str, Any]]:
+        return [report.facts for report in self.reports if report.what == what]
+
+    def ear(self) -> Ear:
+        ear = Ear()
+        for message in self.output.sent:
+            ear.hear(message)
+        return ear
+
+
+def plan(*pitches: int, due_ms: float = 0, off_ms: float = 500, heard: int = 0, final: bool = False) -> Plan:
+    notes = tuple(PlannedNote(int(due_ms * MS), int(off_ms * MS), pitch, 64) for pitch in pitches)
+    return Plan(heard, int(due_ms * MS), notes, (), final)
+
+
+# ---- hearing ---------------------------------------------------------------------------------------------
+
+
+def test_what_is_performed_goes_through_into_the_log_and_to_the_brain_with_one_stamp() -> None:
+    room = Room([(3 * MS, note_on(0, 60, 64))])
+    room.run(10 * MS)
+    (event,) = room.performed()
+    assert event.kind is Kind.NOTE_ON and 3 * MS <= event.time_ns <= 3 * MS + IDLE_POLL_NS
+    assert room.recorder.entries == [event] and room.output.sent == [note_on(0, 60, 64)]
+    assert room.of("note_in") == [{"pitch": 60, "velocity": 64, "channel": 0}]
+    assert [r.time_ns for r in room.reports if r.what == "note_in"] == [event.time_ns]
+
+
+@given(st.lists(st.tuples(st.integers(0, 100), st.sampled_from((note_on(0, 60, 64), note_off(0, 60))))))
+def test_nothing_that_is_performed_is_older_than_a_watermark_before_it(script: list[tuple[int, bytes]]) -> None:
+    room = Room([(ms * MS, data) for ms, data in script])
+    room.run(150 * MS)
+    reached = -1
+    for message in room.brain:
+        assert isinstance(message, Performed | Watermark)
+        assert message.time_ns >= reached
+        if isinstance(message, Watermark):
+            reached = message.time_ns
+    assert len(room.performed()) == len(script)
+    assert room.watermarks()[-1].heard == room.wire.heard == sum(data[0] == 0x90 for _, data in script)
+
+
+def test_while_music_is_on_the_brain_has_a_watermark_every_5_ms_and_the_port_is_polled_every_half() -> None:
+    room = Room([(0, note_on(0, 60, 64))])
+    wakes = []
+    now = 0
+    while now < 100 * MS:
+        wakes.append(room.wire.step(now))
+        now = wakes[-1].at_ns
+    times = [mark.time_ns for mark in room.watermarks()]
+    assert max(b - a for a, b in zip(times, times[1:], strict=False)) <= WATERMARK_NS
+    assert {wake.exact for wake in wakes} == {False}
+    assert max(b.at_ns - a.at_ns for a, b in zip(wakes, wakes[1:], strict=False)) == POLL_NS
+
+
+def test_when_nobody_plays_the_wire_rests() -> None:
+    room = Room([(0, note_on(0, 60, 64))])
+    room.run(IDLE_NS)
+    room.brain.clear()
+    start = IDLE_NS + IDLE_POLL_NS
+    assert room.wire.step(start).at_ns == start + IDLE_POLL_NS
+    room.run(start + 100 * MS, start)
+    assert len(room.watermarks()) <= 100 * MS // IDLE_WATERMARK_NS + 2
+
+
+def test_an_event_is_followed_by_its_watermark_at_once() -> None:
+    room = Room([(11 * MS, note_on(0, 60, 64))])
+    room.run(20 * MS)
+    at = room.brain.index(room.performed()[0])
+    assert room.brain[at + 1] == Watermark(room.performed()[0].time_ns, 1)
+
+
+# ---- playing ---------------------------------------------------------------------------------------------
+
+
+def test_a_plan_is_played_when_it_is_due_and_written_down() -> None:
+    room = Room()
+    room.wire.step(0)
+    room.wire.take(plan(60, 64, due_ms=10.3, off_ms=20.7, final=True))
+    room.run(30 * MS)
+    assert [(event.time_ns, event.kind, event.number) for event, _ in room.recorder.played_events] == [
+        (10_300_000, Kind.NOTE_ON, 60),
+        (10_300_000, Kind.NOTE_ON, 64),
+        (20_700_000, Kind.NOTE_OFF, 60),
+        (20_700_000, Kind.NOTE_OFF, 64),
+    ]
+    assert room.of("note_out")[0] == {"pitch": 60, "velocity": 64, "channel": 0, "due_ns": 10_300_000, "late_ms": 0.0}
+    assert len(room.of("answer_end")) == 1 and room.ear().silent
+
+
+def test_a_due_note_is_waited_for_exactly() -> None:
+    room = Room()
+    room.wire.take(plan(60, due_ms=0.2))
+    wake = room.wire.step(0)
+    assert wake.exact and wake.at_ns == 200_000
+
+
+def test_a_performer_who_plays_ends_the_answer_at_once() -> None:
+    room = Room([(50 * MS, note_on(0, 72, 99))])
+    room.wire.take(plan(60, 64, 67, due_ms=10))
+    room.wire.take(plan(71, due_ms=400, off_ms=800))
+    room.run(900 * MS)
+    heard_at = room.performed()[0].time_ns
+    assert room.of("stopped") == [{"why": "barge_in", "cut": 3, "forgotten": 1}]
+    assert [r.time_ns for r in room.reports if r.what == "stopped"] == [heard_at]
+    assert room.ear().keys == {(0, 72)}
+
+
+def test_a_plan_that_does_not_know_the_last_note_is_refused_even_if_both_come_in_one_step() -> None:
+    room = Room([(5 * MS, note_on(0, 72, 99))])
+    room.wire.step(0)
+    room.wire.take(plan(60, due_ms=6, heard=0))
+    room.run(20 * MS, 5 * MS)
+    assert room.of("refused") == [{"plan_heard": 0, "heard": 1, "notes": 1}]
+    assert room.output.sent == [note_on(0, 72, 99)]
+    room.wire.take(plan(60, due_ms=30, heard=1))
+    room.run(40 * MS, 21 * MS)
+    assert room.output.sent[1:] == [note_on(0, 60, 64)]
+
+
+def test_releasing_a_key_or_moving_the_pedal_does_not_end_the_answer() -> None:
+    room = Room([(20 * MS, note_off(0, 50)), (21 * MS, control(0, 64, 127)), (22 * MS, b"\xe0\x00\x40")])
+    room.wire.take(plan(60, due_ms=10, off_ms=100))
+    room.run(200 * MS)
+    assert room.of("stopped") == [] and (0, 60) not in room.ear().keys
+
+
+def test_when_the_brain_is_gone_its_plan_ends_and_thru_lives_on() -> None:
+    room = Room([(1 * MS, note_on(0, 72, 99)), (60 * MS, note_off(0, 72))])
+    room.run(3 * MS)
+    room.wire.take(plan(60, due_ms=10, heard=1))
+    room.run(20 * MS, 4 * MS)
+    room.wire.take(plan(62, due_ms=30, heard=1))
+    room.wire.end_plan(21 * MS, "the brain is gone")
+    assert room.ear().keys == {(0, 72)}
+    room.run(100 * MS, 22 * MS)
+    assert room.ear().silent and (0, 62) not in {(m[0] & 15, m[1]) for m in room.output.sent}
+    room.wire.end_plan(101 * MS, "the brain is gone")
+    assert len(room.of("stopped")) == 1  # only when there was something to end
+
+
+def test_our_own_notes_that_come_back_do_not_stop_the_answer() -> None:
+    room = Room(settings=WireSettings(thru=False, same_device=True), script=[(12 * MS, note_on(0, 60, 64))])
+    room.wire.take(plan(60, due_ms=10, off_ms=100))
+    room.run(50 * MS)
+    assert room.performed() == [] and room.of("stopped") == [] and room.wire.heard == 0
+
+
+def test_a_loop_ends_by_itself_and_is_reported_once() -> None:
+    room = Room([(0, note_on(0, 60, 64))], settings=WireSettings(thru=True))
+    for now in range(0, 3000 * MS, 5 * MS):  # every message comes straight back, and through, and back
+        before = len(room.output.sent)
+        room.wire.step(now)
+        room.input.script = [(now + 1, message) for message in room.output.sent[before:]]
+    assert len(room.of("echo")) == 1
+    assert 1 < room.wire.heard < 300 and room.input.script == []
+
+
+# ---- birth and death -------------------------------------------------------------------------------------
+
+
+def test_a_new_wire_first_silences_what_its_predecessor_left() -> None:
+    memory = bytearray(SIZE)
+    old = Room(memory=memory, script=[(0, note_on(2, 50, 64) + control(2, 64, 127))])
+    old.wire.take(plan(60))
+    old.run(5 * MS)  # and dies
+    assert old.ear().keys == {(2, 50)}
+    new = Room(memory=memory, options={"heard": old.wire.heard})
+    new.wire.start(100 * MS)
+    assert {note_off(2, 50), control(2, 64, 0), control(2, 123, 0), control(2, 120, 0)} <= set(new.output.sent)
+    assert new.of("silenced") == [{"notes": 1}] and new.wire.heard == 1
+    assert Ledger(memory).sounding() == []
+
+
+def test_a_first_wire_has_nothing_to_silence() -> None:
+    room = Room()
+    room.wire.start(0)
+    assert room.output.sent == [] and room.reports == []
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(60, 62), st.booleans())), st.lists(st.integers(60, 63)))
+def test_after_close_nothing_sounds(keys: list[tuple[int, int, bool]], pitches: list[int]) -> None:
+    script = [(ms * MS, (note_on(0, p, 64) if on else note_off(0, p)) + control(0, 64, ms)) for ms, p, on in keys]
+    room = Room(script)
+    room.wire.take(plan(*pitches, due_ms=1, off_ms=1000))
+    room.run(40 * MS)
+    room.wire.close(41 * MS)
+    assert room.ear().silent and room.recorder.closed
+    assert room.of("lateness")[0]["skipped"] == 0
+
+
+def test_a_new_brain_is_told_where_the_beats_are_without_writing_it_down_twice() -> None:
+    timeline = Timeline(0, 0, 500 * MS)
+    file = FileInput(MidiLog((timeline,), MS, 0, 0, 0, 0, 0, Layout((), 0, 0, 0)), "file")
+    room = Room(options={"input": file, "clock": file})
+    room.wire.greet(0)
+    assert [type(message) for message in room.brain] == [Watermark]
+    file.start(7)
+    room.run(10 * MS, 7)
+    room.brain.clear()
+    room.wire.greet(20 * MS)
+    assert room.brain == [Timeline(7, 0, 500 * MS), Watermark(20 * MS, 0)]
+    assert room.recorder.entries == [Timeline(7, 0, 500 * MS)]
+
+
+# ---- trouble ---------------------------------------------------------------------------------------------
+
+
+def test_a_full_mailbox_is_counted_and_reported_once_a_second_and_loses_nothing_of_the_recording() -> None:
+    room = Room([(ms * MS, note_on(0, 60, 64)) for ms in range(100)], hears=lambda message: False)
+    room.run(990 * MS)
+    assert len(room.of("dropped")) == 1
+    room.run(1010 * MS, 1000 * MS)
+    assert len(room.of("dropped")) == 2
+    assert len(room.recorder.entries) == 100
+    assert sum(facts["messages"] for facts in room.of("dropped")) > 100
+
+
+def test_a_port_that_refuses_messages_does_not_end_the_jam() -> None:
+    room = Room([(1 * MS, note_on(0, 60, 64))])
+
+    def refuse(message: bytes) -> None:
+        raise PortError("no")
+
+    room.output.send = refuse  # type: ignore[method-assign]
+    room.run(10 * MS)
+    assert room.of("send_failed") == [{"messages": 1}] and len(room.performed()) == 1
+
+
+def test_the_disk_waits_while_a_note_is_near() -> None:
+    room = Room()
+    room.wire.take(plan(60, due_ms=1))
+    room.wire.step(0)
+    room.wire.step(int(1.5 * MS))
+    assert room.recorder.flushes == [True, False]
+
+
+def test_a_recording_that_fails_is_reported_once() -> None:
+    room = Room()
+    room.wire.step(0)
+    room.recorder.flush = lambda *, soon: setattr(room.recorder, "failure", "No space left on device")  # type: ignore[method-assign]
+    room.run(20 * MS, 1)
+    assert room.of("recording_failed") == [{"why": "No space left on device"}]
+
+
+def test_log_entries_of_the_brain_are_written_down() -> None:
+    room = Room()
+    room.wire.take(TurnChange(5, Turn.RESPONSE))
+    assert room.recorder.entries == [TurnChange(5, Turn.RESPONSE)]
+
+
+def test_a_file_is_heard_at_its_own_instants_with_its_tempo_before_its_notes() -> None:
+    second = Timeline(10_000_100, 10, 600 * MS)
+    entries = (
+        Timeline(0, 0, 500 * MS),
+        Performed(10_000_000, Kind.NOTE_ON, 60, 64),
+        second,
+        Performed(10_000_100, Kind.NOTE_ON, 62, 64),
+    )
+    file = FileInput(MidiLog(entries, 11 * MS, 2, 0, 0, 0, 0, Layout((), 0, 0, 0)), "file")
+    room = Room(options={"input": file, "clock": file})
+    file.start(3)
+    room.run(30 * MS, 3)
+    told = [message for message in room.brain if not isinstance(message, Watermark)]
+    assert [message.time_ns for message in told] == [3, 10_000_003, 10_000_103, 10_000_103]
+    assert isinstance(told[2], Timeline) and room.recorder.entries == told

@@ -1,0 +1,396 @@
+"""The loop learns, may be killed at any moment, stops when it should, and keeps its hands off REPORT."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch", reason="training needs torch: pip install -e .[train]")
+
+from jamd.errors import ConfigError, ModelError  # noqa: E402  (after the skip)
+from jamd.remi.vocabulary import SIZE  # noqa: E402
+from tests.training.tiny import MODEL, common_cache, config_file, write_cache  # noqa: E402
+from training import checkpoint, schedule, settings, train, validation  # noqa: E402
+from training.__main__ import main  # noqa: E402
+from training.batches import REPORT, STOP, Cache, Lanes, half_of  # noqa: E402
+from training.checkpoint import BEST, LAST  # noqa: E402
+from training.metrics import Metrics  # noqa: E402
+from training.model import ModelConfig, TransformerXL  # noqa: E402
+from training.settings import TrainSettings  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+
+
+class Killed(Exception):
+    """Stands for SIGKILL: nothing is saved after it."""
+
+
+class Bench:
+    """A tiny cache and config in a folder, and runs upon them."""
+
+    def __init__(self, folder: Path, **changes: Any) -> None:
+        self.folder, self.cache = folder, common_cache(folder / "cache")
+        self.config = settings.load(str(config_file(folder / "tiny.toml", **changes)))
+        self.seconds = 0.0
+
+    def now(self) -> float:
+        """A clock that ticks a second each time it is read."""
+        self.seconds += 1
+        return self.seconds
+
+    def train(
+        self, run: str, *, resume: bool = False, stopped: Callable[[], bool] = lambda: False, **options: Any
+    ):
+        chosen = None if resume else self.config
+        said: list[str] = []
+        trainer = train.train(
+            chosen, options, self.cache, self.folder / run,
+            resume=resume, stopped=stopped, say=said.append, now=self.now,
+        )  # fmt: skip
+        return trainer, said
+
+    def losses(self, run: str) -> dict[float, float]:
+        """Step -> loss, as the run's metrics say."""
+        return {line["step"]: line["loss"] for line in Metrics(self.folder / run).lines() if "loss" in line}
+
+
+def kill_at(step: int) -> Callable[[], bool]:
+    calls = iter(range(1000))
+
+    def stopped() -> bool:
+        if next(calls) == step:
+            raise Killed
+        return False
+
+    return stopped
+
+
+def stop_at(step: int) -> Callable[[], bool]:
+    calls = iter(range(1000))
+    return lambda: next(calls) >= step
+
+
+def test_a_killed_run_goes_on_to_the_same_curve(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, save_every=6, valid_every=5)
+    straight, _ = bench.train("straight", max_steps=14)
+    with pytest.raises(Killed):
+        bench.train("killed", max_steps=14, stopped=kill_at(9))  # saved at step 6; 7, 8 and 9 are lost
+    assert len(bench.losses("killed")) == 9
+    resumed, _ = bench.train("killed", resume=True)
+    assert bench.losses("killed") == bench.losses("straight")
+    assert list(bench.losses("straight")) == list(range(1, 15))
+    for name, parameter in straight.model.state_dict().items():
+        assert torch.equal(parameter, resumed.model.state_dict()[name]), name
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_anew(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.train("straight", max_steps=5)
+    with pytest.raises(Killed):
+        bench.train("killed", max_steps=5, stopped=kill_at(3))
+    assert not (tmp_path / "killed" / LAST).exists()
+    train.train(
+        bench.config, {"max_steps": 5}, bench.cache, tmp_path / "killed",
+        resume=True, stopped=lambda: False, say=print, now=bench.now,
+    )  # fmt: skip
+    assert bench.losses("killed") == bench.losses("straight")
+
+
+def test_a_stopped_run_saves_and_goes_on_to_the_same_curve(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.train("straight", max_steps=12)
+    for _ in range(3):
+        bench.train("stopped", resume=(tmp_path / "stopped").exists(), stopped=stop_at(4), max_steps=12)
+    assert bench.losses("stopped") == bench.losses("straight")
+
+
+def test_the_curve_hangs_on_memory_dropout_and_data_position(tmp_path: Path) -> None:
+    """The control: a checkpoint that has lost one of them goes on to another curve."""
+    bench = Bench(tmp_path)
+    bench.train("straight", max_steps=8)
+    for lost in ("memory", "rng", "lanes"):
+        bench.train(lost, max_steps=8, stopped=stop_at(4))
+        path = tmp_path / lost / LAST
+        held = checkpoint.load(path)
+        fresh = Lanes(Cache(bench.cache), Cache(bench.cache).train(), 3, MODEL["tgt_len"]).state()
+        held.training[lost] = {
+            "memory": None,
+            "rng": torch.Generator().manual_seed(99).get_state(),
+            "lanes": fresh,
+        }[lost]
+        checkpoint.save(held, path)
+        bench.train(lost, resume=True)
+        assert bench.losses(lost)[4] == bench.losses("straight")[4]
+        assert bench.losses(lost)[8] != bench.losses("straight")[8], lost
+
+
+def test_validation_leaves_no_trace_in_training(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.train("never", max_steps=7)
+    bench.train("often", max_steps=7, valid_every=2)
+    assert bench.losses("often") == bench.losses("never")
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    trainer, _ = bench.train("run", max_steps=150, lr=1e-2)
+    losses = bench.losses("run")
+    assert losses[1] > 0.95 * math.log(SIZE)
+    assert sum(losses[s] for s in range(141, 151)) / 10 < 1.5
+    assert trainer.counters.best_loss < 2
+
+
+def test_it_learns_with_bf16_too(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.train("run", max_steps=60, lr=1e-2, amp="bf16")
+    assert bench.losses("run")[60] < 3
+
+
+def test_the_best_weights_are_kept_and_patience_ends_the_run(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, valid_every=2, patience=2, lr=10.0, warmup_steps=0, clip=100.0)
+    trainer, said = bench.train("run", max_steps=400)
+    valid = [line for line in Metrics(tmp_path / "run").lines() if "valid_loss" in line]
+    best = min(valid, key=lambda line: line["valid_loss"])
+    assert trainer.counters.step < 400 and "finished" in said[-1]
+    assert valid.index(best) == len(valid) - 3
+    held = checkpoint.load(tmp_path / "run" / BEST)
+    assert held.card["step"] == held.card["best_step"] == best["step"]
+    assert held.card["valid_loss"] == best["valid_loss"] and held.training is None
+    assert held.card["sources"][0]["licence"] == "CC0"
+    model, _ = checkpoint.load_model(tmp_path / "run")
+    cache = Cache(bench.cache)
+    lanes = Lanes(cache, cache.valid(STOP), 3, MODEL["tgt_len"], endless=False)
+    score = validation.score(model, lanes, torch.device("cpu"), bf16=False)
+    assert score.loss == pytest.approx(best["valid_loss"], rel=1e-6)
+
+
+def test_the_reporting_half_is_never_read(tmp_path: Path, monkeypatch) -> None:
+    bench, groups = Bench(tmp_path, valid_every=2), set()
+    tokens = Cache.tokens
+
+    def read(self: Cache, piece):
+        groups.add((piece.split, piece.group))
+        return tokens(self, piece)
+
+    monkeypatch.setattr(Cache, "tokens", read)
+    bench.train("run", max_steps=20)
+    heard = {group for split, group in groups if split == "valid"}
+    assert heard and all(half_of(group) == STOP for group in heard)
+    assert any(half_of(f"v{i}") == REPORT for i in range(8))
+
+
+def test_bits_per_note_counts_every_token_but_only_notes_as_notes(tmp_path: Path) -> None:
+    runs = write_cache(tmp_path, [{"piece": "a"}, {"piece": "b", "notes": 7}])
+    cache = Cache(tmp_path)
+    config = ModelConfig(**MODEL, vocab_size=SIZE)
+    model = TransformerXL(config)
+    with torch.no_grad():  # nothing but the bias speaks: every token costs log2(SIZE) bits
+        model.embedding.weight.zero_()
+    lanes = Lanes(cache, cache.train(), 3, config.tgt_len, endless=False)
+    score = validation.score(model, lanes, torch.device("cpu"), bf16=False)
+    assert (score.notes, score.tokens) == (19, sum(len(r) - 1 for r in runs))
+    assert score.loss == pytest.approx(math.log(SIZE))
+    assert score.bits_per_note == pytest.approx(score.tokens * math.log2(SIZE) / 19)
+    assert model.training
+
+
+def test_an_excerpt_takes_the_sets_in_turn_and_keeps_to_its_size(tmp_path: Path) -> None:
+    pieces = [
+        {"piece": f"{s}{i}", "set": s, "notes": 20} for s in "abc" for i in range(30 if s == "a" else 3)
+    ]
+    write_cache(tmp_path, pieces)
+    titles = Cache(tmp_path).train()
+    chosen = validation.excerpt(titles, 460, 50)
+    assert [t[0].set for t in chosen] == ["a", "b", "c"] * 3
+    assert {t[0].length for t in chosen} == {50}
+    assert validation.excerpt(list(reversed(titles)), 460, 50) == chosen
+    assert len(validation.excerpt(titles, 10**9, 10**9)) == len(titles)
+
+
+OF_RUN = TrainSettings(lr=1.0, warmup_steps=10, max_steps=100, final_lr=0.1)
+
+
+def test_the_rate_warms_up_then_falls_to_its_end() -> None:
+    rates = [schedule.learning_rate(OF_RUN, s, schedule.fraction_done(OF_RUN, s, 0.0)) for s in range(101)]
+    assert rates[0] == pytest.approx(0.1, rel=1e-3)
+    assert rates[:10] == sorted(rates[:10]) and rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[50] == pytest.approx(0.55) and rates[100] == pytest.approx(0.1)
+
+
+@given(hours=st.floats(0.01, 10), share=st.floats(0, 3))
+def test_a_schedule_by_hours_follows_the_time_whatever_the_steps(hours: float, share: float) -> None:
+    by_time = dataclasses.replace(OF_RUN, max_steps=0, hours=hours)
+    for step in (0, 10, 10**6):
+        assert schedule.fraction_done(by_time, step, share * hours * 3600) == pytest.approx(min(share, 1))
+    both = dataclasses.replace(by_time, max_steps=100)
+    assert schedule.fraction_done(both, 50, share * hours * 3600) == pytest.approx(min(max(share, 0.5), 1))
+
+
+def test_a_run_by_hours_ends_when_its_hours_are_spent_also_when_resumed(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.train("run", hours=100 / 3600, stopped=stop_at(10))  # two seconds a step on this clock
+    trainer, said = bench.train("run", resume=True)
+    assert "finished" in said[-1]
+    assert 40 < trainer.counters.step <= 50
+    assert trainer.watch.elapsed == pytest.approx(100, abs=2)
+    again, _ = bench.train("run", resume=True)
+    assert again.counters.step == trainer.counters.step  # nothing left to do
+
+
+def test_pauses_are_not_training() -> None:
+    watch, now = schedule.Stopwatch(), 100.0
+    watch.start(now)
+    for took in (2.0, 1.0, 1.0, 3600.0, 1.0):
+        now += took
+        watch.step(now)
+    assert watch.elapsed < 2 + 1 + 1 + 1 + 2 * schedule.PAUSE_FACTOR
+    before = watch.elapsed
+    watch.other(now + 50)
+    assert watch.elapsed == before + 50
+    watch.start(now + 9999)
+    watch.step(now + 10000)
+    assert watch.elapsed == before + 51
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_spares_the_checkpoint(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    trainer, _ = bench.train("run", max_steps=4, stopped=stop_at(2))
+    with torch.no_grad():
+        trainer.model.logits_bias.fill_(torch.nan)
+    with pytest.raises(ModelError, match="step 2"):
+        trainer.run(lambda: False)
+    assert all(w.isfinite().all() for w in checkpoint.load(tmp_path / "run" / LAST).weights.values())
+
+
+def test_a_run_is_not_overwritten_nor_mixed_with_another(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.train("run", max_steps=2)
+    with pytest.raises(ConfigError, match="already"):
+        bench.train("run", max_steps=2)
+    for changed in ({"batch": 2}, {"seed": 5}):
+        with pytest.raises(ConfigError, match=next(iter(changed))):
+            bench.train("run", resume=True, **changed)
+    bigger = dataclasses.replace(bench.config, model=dataclasses.replace(bench.config.model, n_layer=3))
+    with pytest.raises(ConfigError, match="size"):
+        train.merge(bigger, {}, checkpoint.load(tmp_path / "run" / LAST))
+    write_cache(bench.cache, [{"piece": "t", "notes": 30}, {"piece": "v0", "split": "valid"}])
+    with pytest.raises(ConfigError, match="another cache"):
+        bench.train("run", resume=True, max_steps=9)
+
+
+def test_a_new_run_needs_an_end(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="ends"):
+        Bench(tmp_path).train("run")
+
+
+def test_metrics_cut_short_by_a_kill_are_mended(tmp_path: Path) -> None:
+    metrics = Metrics(tmp_path)
+    for step in range(1, 4):
+        metrics.write(step=step, loss=1.0)
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(path.read_text()[:-8])
+    assert [line["step"] for line in metrics.lines()] == [1, 2]
+    metrics.rewind(1)
+    metrics.write(step=2, loss=2.0)
+    assert metrics.lines() == [{"step": 1, "loss": 1.0}, {"step": 2, "loss": 2.0}]
+
+
+@pytest.mark.parametrize("name", ["S", "M", "L"])
+def test_named_configs_are_whole_and_of_the_documented_size(name: str) -> None:
+    sizes = settings.load(name).model
+    wanted = {"S": (6, 256, 4, 1024), "M": (8, 512, 8, 2048), "L": (12, 768, 12, 3072)}[name]
+    assert (sizes.n_layer, sizes.d_model, sizes.n_head, sizes.d_inner) == wanted
+    assert sizes.d_head * sizes.n_head == sizes.d_model
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("batsh = 3", 'Did you mean "batch"?'),
+        ("batch = 0", "more than 0"),
+        ("batch = -2", "below 0"),
+        ("lr = true", "type float"),
+        ('batch = "3"', "type int"),
+        ('amp = "fp8"', "bf16"),
+        ("[other]", "no table"),
+        ("= 3", "not TOML"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, line: str, said: str) -> None:
+    path = config_file(tmp_path / "x.toml")
+    kept = [old for old in path.read_text().splitlines() if old.split(" =")[0] != line.split(" =")[0]]
+    path.write_text("\n".join([*kept, line]))
+    with pytest.raises(ConfigError) as refused:
+        settings.load(str(path))
+    assert said in str(refused.value)
+
+
+def test_a_missing_size_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text("[model]\nn_layer = 2\n")
+    with pytest.raises(ConfigError, match="d_model"):
+        settings.load(str(tmp_path / "x.toml"))
+
+
+def test_bad_input_gets_a_sentence_and_an_exit_code(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    common = ["train", "--cache", str(bench.cache), "--out", str(tmp_path / "run"), "--max-steps", "1"]
+    for words, said in (
+        ([*common, "--config", "XXL"], "Known: L, M, S"),
+        (common, "--config S"),
+        (
+            [
+                "train",
+                "--cache",
+                str(tmp_path),
+                "--out",
+                str(tmp_path / "r"),
+                "--config",
+                "S",
+                "--max-steps",
+                "1",
+            ],
+            "prepare",
+        ),
+        ([*common[:-2], "--config", "S"], "--hours or --max-steps"),
+    ):
+        result = CliRunner().invoke(main, words)
+        assert result.exit_code == ConfigError.exit_code and said in result.output
+        assert "Traceback" not in result.output
+
+
+def test_sigterm_saves_and_exits_with_0(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    out = tmp_path / "run"
+    words = ["train", "--config", str(tmp_path / "tiny.toml"), "--cache", str(bench.cache), "--out", str(out)]
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "training", *words, "--max-steps", "1000000"],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        for line in process.stdout:
+            if line.startswith("step 3 "):
+                process.send_signal(signal.SIGTERM)
+                break
+        rest, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0, errors
+    step = checkpoint.load(out / LAST).card["step"]
+    assert step >= 3 and f"stopped at step {step}" in rest
+
+
+def test_without_torch_the_command_says_what_to_install() -> None:
+    code = "import sys; sys.modules['torch'] = None; from training.__main__ import main; main(['train'])"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode != 0 and "pip install" in ran.stderr and "Traceback" not in ran.stderr

@@ -1,0 +1,86 @@
+"""Checkpoints: one file, written whole or not at all. Knows what is in it, not how it came about."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from jamd.errors import ModelError
+from jamd.remi.vocabulary import FINGERPRINT
+from training.model import ModelConfig, TransformerXL
+
+LAST, BEST = "last.pt", "best.pt"
+"""In a run's folder: where training goes on, and the weights that were best on validation."""
+FORMAT = 1
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """What a file holds. `weights` alone make a model; what follows it is needed to go on training."""
+
+    config: ModelConfig
+    weights: dict[str, Any]
+    """TransformerXL.state_dict()."""
+    card: dict[str, Any]
+    """Plain facts for the model's card: step, tokens, hours, validation, sources with licences, settings."""
+    training: dict[str, Any] | None = None
+    """Optimizer, memory, rng, data position, counters; None in BEST."""
+    fingerprint: str = FINGERPRINT
+
+
+def save(checkpoint: Checkpoint, path: Path) -> None:
+    """Writes beside `path`, to the disk, then puts it in its place: a kill leaves the old or the new one."""
+    partial = path.with_name(f"{path.name}.partial")
+    fields = {f.name: getattr(checkpoint, f.name) for f in dataclasses.fields(checkpoint)}
+    with partial.open("wb") as file:
+        torch.save({"format": FORMAT, **fields, "config": dataclasses.asdict(checkpoint.config)}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return  # Windows opens no folders; its rename is in the journal
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def load(path: Path) -> Checkpoint:
+    """Reads a checkpoint; ModelError when it is not there, is none, or speaks another vocabulary."""
+    try:
+        held = torch.load(path, map_location="cpu", weights_only=True)
+        version = held.pop("format")
+        checkpoint = Checkpoint(**{**held, "config": ModelConfig(**held["config"])})
+    except FileNotFoundError as error:
+        raise ModelError(f"No checkpoint {path}.", "Has the run saved one yet?") from error
+    except Exception as error:  # torch.load raises almost anything on a file that is not one
+        raise ModelError(f"{path} is no checkpoint of this program: {type(error).__name__}.") from error
+    if version != FORMAT:
+        raise ModelError(f"{path} has format {version}, not {FORMAT}.")
+    if checkpoint.fingerprint != FINGERPRINT:
+        raise ModelError(
+            f"{path} speaks vocabulary {checkpoint.fingerprint}, this jamd {FINGERPRINT}.",
+            "Train again, or use the jamd that it was trained with.",
+        )
+    return checkpoint
+
+
+def load_model(run: Path) -> tuple[TransformerXL, Checkpoint]:
+    """The model of a run's folder (its best, else its last) or of a file, in eval mode, and all it held."""
+    path = run
+    if run.is_dir():
+        path = run / BEST if (run / BEST).exists() else run / LAST
+    checkpoint = load(path)
+    model = TransformerXL(checkpoint.config)
+    model.load_state_dict(checkpoint.weights)
+    return model.eval(), checkpoint

@@ -1,0 +1,146 @@
+"""Settings of a run: a named config or a TOML file, overridden by options. Knows no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from jamd.errors import ConfigError, did_you_mean
+
+CONFIGS = Path(__file__).parent / "configs"
+AMP = ("auto", "bf16", "fp32")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSizes:
+    """The `[model]` table; vocab_size comes from the vocabulary."""
+
+    n_layer: int
+    d_model: int
+    n_head: int
+    d_head: int
+    d_inner: int
+    tgt_len: int = 128
+    """Tokens of a segment."""
+    mem_len: int = 512
+    """Tokens of memory behind it."""
+    dropout: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """The `[train]` table."""
+
+    batch: int = 16
+    """Lanes; a step is batch * tgt_len tokens."""
+    lr: float = 1e-3
+    """The learning rate after warm-up; a cosine brings it down to `final_lr` of that."""
+    final_lr: float = 0.02
+    warmup_steps: int = 300
+    max_steps: int = 0
+    """The length of the schedule in steps; 0: `hours` decides."""
+    hours: float = 0.0
+    """The length of the schedule in hours of training; 0: `max_steps` decides. Both set: what ends first."""
+    weight_decay: float = 0.1
+    """Of matrices only."""
+    beta1: float = 0.9
+    beta2: float = 0.98
+    clip: float = 1.0
+    """The longest gradient."""
+    seed: int = 1
+    threads: int = 0
+    """CPU threads; 0: torch decides."""
+    amp: str = "auto"
+    """auto: bf16 where the chip computes in it."""
+    device: str = "cpu"
+    log_every: int = 50
+    valid_every: int = 1000
+    save_every: int = 250
+    patience: int = 0
+    """So many validations without a better one end the run; 0: never."""
+    valid_tokens: int = 120_000
+    """Of the validation half, spread over the sets; each piece is heard up to `valid_piece_tokens`."""
+    valid_piece_tokens: int = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that decides a run besides the cache."""
+
+    model: ModelSizes
+    train: TrainSettings
+
+
+def load(name: str) -> Settings:
+    """The settings of a named config (S, M, L) or a TOML file; ConfigError when it is missing or wrong."""
+    known = sorted(p.stem for p in CONFIGS.glob("*.toml"))
+    path = CONFIGS / f"{name}.toml" if name in known else Path(name)
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        hint = f"{did_you_mean(name, known)} Known: {', '.join(known)}, or a TOML file.".strip()
+        raise ConfigError(f'No config "{name}".', hint) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}.") from error
+    return from_tables(tables, str(path))
+
+
+def from_tables(tables: Mapping[str, Any], where: str) -> Settings:
+    """Settings of `{"model": {...}, "train": {...}}`; ConfigError names the key that is wrong."""
+    for name in tables:
+        if name not in ("model", "train"):
+            raise ConfigError(f"{where}: no table [{name}].", "There are [model] and [train].")
+    model = _checked(ModelSizes, tables.get("model", {}), f"{where}, [model]")
+    return Settings(model, _checked(TrainSettings, tables.get("train", {}), f"{where}, [train]"))
+
+
+def overridden(settings: Settings, options: Mapping[str, Any]) -> Settings:
+    """The settings with options of `[train]` put over them; None leaves a value as it is."""
+    given = {name: value for name, value in options.items() if value is not None}
+    train = _checked(TrainSettings, dataclasses.asdict(settings.train) | given, "options")
+    return Settings(settings.model, train)
+
+
+_Table = TypeVar("_Table", ModelSizes, TrainSettings)
+
+
+def _checked(kind: type[_Table], table: Mapping[str, Any], where: str) -> _Table:
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    for key, value in table.items():
+        if key not in fields:
+            raise ConfigError(f'{where}: no key "{key}".', did_you_mean(key, fields))
+        _check_value(f"{where}: {key}", str(fields[key].type), value)
+    missing = [n for n, f in fields.items() if f.default is dataclasses.MISSING and n not in table]
+    if missing:
+        raise ConfigError(f"{where}: {', '.join(missing)} not set.", "configs/S.toml shows every size.")
+    made = kind(**table)
+    _check_whole(made, where)
+    return made
+
+
+def _check_value(what: str, type_name: str, value: object) -> None:
+    right = {"int": int, "float": (int, float), "str": str}[type_name]
+    if isinstance(value, bool) or not isinstance(value, right):
+        raise ConfigError(f"{what} = {value!r} is not of type {type_name}.")
+    if isinstance(value, int | float) and value < 0:
+        raise ConfigError(f"{what} = {value} is below 0.")
+
+
+_POSITIVE = (
+    "n_layer", "d_model", "n_head", "d_head", "d_inner", "tgt_len", "batch", "lr", "log_every", "valid_every",
+    "save_every", "valid_tokens", "valid_piece_tokens", "clip",
+)  # fmt: skip
+
+
+def _check_whole(made: ModelSizes | TrainSettings, where: str) -> None:
+    for name in _POSITIVE:
+        if not getattr(made, name, 1):
+            raise ConfigError(f"{where}: {name} must be more than 0.")
+    if isinstance(made, ModelSizes) and (made.d_model % 2 or made.dropout >= 1):
+        raise ConfigError(f"{where}: d_model must be even, dropout less than 1.")
+    if isinstance(made, TrainSettings) and made.amp not in AMP:
+        raise ConfigError(f'{where}: amp = "{made.amp}".', f"One of {', '.join(AMP)}.")
