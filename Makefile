@@ -23,7 +23,7 @@ lint: $(VENV)/.stamp-test
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) build dist jamd.egg-info jam.mid jam.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .ort build dist jamd.egg-info jam.mid jam.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps remember what is installed: nothing is fetched twice (the runtime alone is 256 MB).

@@ -1,1 +1,1 @@
-"""Turns a trained Transformer-XL into the .onnx file that jamd plays, and proves that it is the same model."""
+"""Turns a trained Transformer-XL into the .onnx file that jamd plays, and proves that they are one."""

@@ -20,8 +20,8 @@ from jamd.errors import JamdError, ModelError
 def main(run: Path, out: Path, card: Path | None, only_installed: bool) -> None:
     """Export the model of RUN, a training folder or checkpoint, and check it.
 
-    The file must equal the torch model over a stream longer than its memory, final memory included, on the installed
-    onnxruntime and on the lowest that jamd allows. Only then is it written. The last line is JSON.
+    The file must equal the torch model over a stream longer than its memory, final memory included, on the
+    installed onnxruntime and on the lowest that jamd allows. Only then is it written. The last line is JSON.
 
     Example: python -m export runs/S --out jamd/models/S.onnx --card jamd/models/S.md
     """
@@ -38,13 +38,15 @@ def _export(run: Path, out: Path, card: str, only_installed: bool) -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in ("jamd", "export", "training"):
             raise
-        raise ModelError(f"{error.name} is missing.", 'Install what training needs: pip install -e ".[train]"') from error
+        raise ModelError(
+            f"{error.name} is missing.", 'Install what training needs: pip install -e ".[train]"'
+        ) from error
     versions = ("",) if only_installed else ("", runtimes.LOWEST)
     reports = to_onnx.export_run(run, out, card, versions)
     for r in reports:
         click.echo(
-            f"onnxruntime {r.onnxruntime} on {r.device}: {r.tokens} tokens, {r.rewinds} rewinds; relative differences: "
-            f"logits {max(r.logits_error, r.last_error):.1e}, memory {r.memory_error:.1e}; "
+            f"onnxruntime {r.onnxruntime} on {r.device}: {r.tokens} tokens, {r.rewinds} rewinds; "
+            f"differences: logits {max(r.logits_error, r.last_error):.1e}, memory {r.memory_error:.1e}; "
             f"step {r.step_ms} ms, prefill of 64 {r.prefill_ms} ms"
         )
     size = out.stat().st_size

@@ -1,4 +1,4 @@
-"""The ring-memory graph: Transformer-XL for ONNX Runtime, written node by node. Knows neither torch nor files.
+"""The ring-memory graph: Transformer-XL for ONNX Runtime, node by node. Knows neither torch nor files.
 
 For T tokens (T free, at most 64, none across the end of a segment) and a ring of C slots:
 
@@ -7,17 +7,18 @@ For T tokens (T free, at most 64, none across the end of a segment) and a ring o
     slot     [1] int64        the slot of the first token; T slots are written from there, round the ring
     rotation [2] int64        (C - t, t) with t = (slot + T) mod C: turns key order into slot order
     mask     [T, C] float32   0 where token i may look, -1e9 elsewhere
-    k_l, v_l [1, H, C, dh]    per layer; k_l_next, v_l_next may be the same buffers (TensorScatter writes in place)
+    k_l, v_l [1, H, C, dh]    of each layer; k_l_next, v_l_next may be the same buffers
     logits   [N, V] float32   after each of the N = T - first tokens
 
-The last layer makes K and V of all tokens, and the rest for the N alone: a seventh of a long prefill is saved.
+The last layer makes K and V of all tokens, and all else of the N alone: a seventh of a long prefill is saved.
 
-The content term (q + u) . k is the Attention operator's own; the position term (q + v) . r goes in as its float mask:
-a matrix product with r for the distances C .. 0, the relative shift of the paper (drop the first N of the N (C + 1)
-numbers: row i moves left by N - 1 - i, and every column is one key), and a rotation of columns from key order into
-slot order. What the shift leaves in the columns of the future is hidden by `mask`. 1 / sqrt(dh) is in W_q, u and v.
+The content term (q + u) . k is the Attention operator's own; the position term (q + v) . r goes in as its
+float mask: a matrix product with r for the distances C .. 0, the relative shift of the paper (drop the first
+N of the N (C + 1) numbers: row i moves left by N - 1 - i, and every column is one key), and a rotation of the
+columns from key order into slot order. What the shift leaves in the columns of the future is hidden by
+`mask`. The scale 1 / sqrt(dh) is in W_q, u and v.
 
-Matrices are stored as float16 under their names in training, and everything that depends on weights alone (widening,
+Matrices are stored as float16 under their names in training. All that depends on weights alone (widening,
 scaling, joining, r = R W_kR) is written as nodes that ONNX Runtime computes once, when it loads the file.
 """
 
@@ -26,6 +27,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -35,7 +37,7 @@ from onnx import TensorProto, helper, numpy_helper
 from jamd.engine.info import ModelInfo
 
 OPSET, IR_VERSION = 24, 11
-"""Opset 24 brings TensorScatter, and Attention with a float mask of any rank; IR 11 is read by onnxruntime 1.25."""
+"""Opset 24 brings TensorScatter, which writes a ring in place; onnxruntime 1.25 reads both."""
 LAYER_NORM_EPS = 1e-5
 Weights = Mapping[str, NDArray[np.float32]]
 
@@ -67,7 +69,7 @@ def build(weights: Weights, info: ModelInfo) -> onnx.ModelProto:
 
 
 def sinusoids(distances: int, d_model: int) -> NDArray[np.float32]:
-    """R for the distances `distances` .. 0, [distances + 1, d_model]: sines, then cosines (as training/model.py)."""
+    """R for the distances `distances` .. 0, [distances + 1, d_model]: sines, then cosines, as in training."""
     frequency = 10000.0 ** (-np.arange(0, d_model, 2) / d_model)
     angle = np.arange(distances, -1, -1)[:, None] * frequency
     return np.concatenate([np.sin(angle), np.cos(angle)], -1).astype(np.float32)
@@ -143,7 +145,7 @@ class _Graph:
         self._weights, self._info = weights, info
         self._whole()
 
-    def _node(self, op: str, name: str, inputs: Sequence[str], **attributes: object) -> str:
+    def _node(self, op: str, name: str, inputs: Sequence[str], **attributes: Any) -> str:
         self.nodes.append(helper.make_node(op, list(inputs), [name], name=name, **attributes))
         return name
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from export.graph import stored
 from export.verify import Reference
-from training.model import Memory, TransformerXL
+from training.model import Layer, Memory, TransformerXL
 
 REMAINDER = 37
 """The stream does not end with a segment: its last one is left open."""
@@ -35,10 +36,10 @@ def stream(model: TransformerXL, seed: int = 0) -> NDArray[np.int64]:
 
 @torch.no_grad()
 def reference(model: TransformerXL, ids: NDArray[np.int64]) -> Reference:
-    """Runs the stream as training does: segments of tgt_len, each behind the memory that the ones before it left."""
+    """Runs the stream as training does: segments of tgt_len, each behind the memory of those before it."""
     memory, logits = None, []
-    for segment in torch.from_numpy(ids).split(model.config.tgt_len):
-        found, memory = model(segment[None], memory)
+    for first in range(0, len(ids), model.config.tgt_len):
+        found, memory = model(torch.from_numpy(ids[None, first : first + model.config.tgt_len]), memory)
         logits.append(found[0])
     assert memory is not None, "the stream is empty"
     keys, values = _keys_and_values(model, memory)
@@ -47,10 +48,12 @@ def reference(model: TransformerXL, ids: NDArray[np.int64]) -> Reference:
 
 def _keys_and_values(model: TransformerXL, memory: Memory) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """K and V of the remembered hidden states, each [n_layer, n_head, m, d_head]."""
-    heads = model.config.n_head
-    keys, values = [], []
-    for layer, hidden in zip(model.layers, memory.hidden, strict=True):
-        x = layer.norm1(hidden[0])  # [m, d]
-        for projection, found in ((layer.attention.k, keys), (layer.attention.v, values)):
-            found.append(projection(x).unflatten(-1, (heads, -1)).transpose(0, 1))
-    return torch.stack(keys).numpy(), torch.stack(values).numpy()
+    layers: list[Layer] = list(model.layers)  # type: ignore[arg-type]  # ModuleList forgets what it holds
+    normed = [layer.norm1(hidden[0]) for layer, hidden in zip(layers, memory.hidden, strict=True)]  # [m, d]
+
+    def heads(projections: list[nn.Linear]) -> NDArray[np.float32]:
+        found = torch.stack([projection(x) for projection, x in zip(projections, normed, strict=True)])
+        split = found.view(*found.shape[:2], model.config.n_head, model.config.d_head)
+        return np.asarray(split.transpose(1, 2))
+
+    return heads([layer.attention.k for layer in layers]), heads([layer.attention.v for layer in layers])

@@ -1,4 +1,4 @@
-"""Other versions of onnxruntime beside the installed one, each in a folder of its own under .ort/. Knows no model."""
+"""Other versions of onnxruntime beside the installed one, each in its folder under .ort/. Knows no model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ def environment(version: str = "") -> dict[str, str]:
     """
     paths = [str(_folder(version))] if version else []
     inherited = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([*paths, str(ROOT), *([inherited] if inherited else [])])}
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([*paths, str(ROOT), *([inherited] if inherited else [])]),
+    }
 
 
 def _folder(version: str) -> Path:
@@ -41,12 +44,14 @@ def _install(version: str, folder: Path) -> None:
     """numpy and the rest come from the Python that runs: only the wheel itself is unpacked."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     done = subprocess.run(
-        [*command, "--target", str(folder), f"onnxruntime=={version}.*"], capture_output=True, text=True, check=False
+        [*command, "--target", str(folder), f"onnxruntime=={version}.*"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
-        reason = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
+        reason = " ".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-1:])
         raise ModelError(
-            f"onnxruntime {version}, the lowest that jamd allows, cannot be installed to try the model on it: "
-            f"{' '.join(reason)}",
+            f"onnxruntime {version}, on which the model is to be tried too, cannot be fetched: {reason}",
             "Try again with a network, or check on the installed one alone with --only-installed.",
         )

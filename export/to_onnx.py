@@ -1,4 +1,4 @@
-"""From a training run to a checked .onnx file: builds it, proves it on two onnxruntimes, then puts it in its place."""
+"""From a training run to a checked .onnx file: builds it, proves it, then puts it in its place."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def export_model(
     card: str = "",
     versions: Sequence[str] = ("", runtimes.LOWEST),
 ) -> list[Report]:
-    """Writes `model` to `out` whole or not at all, after parity on each onnxruntime of `versions` ("" is the installed).
+    """Writes `model` to `out` whole or not at all, after parity on each onnxruntime of `versions`.
 
-    ModelError when the file would not be the model, or a version cannot be had.
+    "" is the installed one. ModelError when the file would not be the model, or a version cannot be had.
     """
     info = info_of(model.config, training, card, out.stem)
     onnx_model = build(weights_of(model), info)

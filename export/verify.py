@@ -1,8 +1,8 @@
-"""Parity: the .onnx file against logits and memory that torch has computed, then its speed. Runs without torch.
+"""Parity: the .onnx file against logits and memory that torch computed, then its speed. Runs without torch.
 
     python -m export.verify MODEL.onnx REFERENCE.npz
 
-prints a JSON line, and fails if the file is another model. A process of its own, so that any onnxruntime can be tried.
+prints a JSON line, and fails if the file is another model. Its own process, so any onnxruntime can be tried.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from jamd.engine.ring import MAX_PIECE
 from jamd.engine.session import Session
 
 TOLERANCE = 2e-5
-"""Greatest difference, relative to the largest number compared (at least 1); float32 rounding is a twentieth of it."""
+"""Greatest difference, relative to the largest number (at least 1); float32 rounding is a twentieth of it."""
 CUTS = (1, 1, 1, 2, 5, 8, 17, MAX_PIECE, 3 * MAX_PIECE)
 """Tokens fed at once: single steps, drafts, prefills within and across segments."""
 
@@ -100,7 +100,7 @@ def _all_logits(session: Session, reference: Reference) -> tuple[NDArray[np.floa
     logits, rewinds = [], 0
     for piece in _cut(reference.ids, rng):
         mark = session.mark()
-        session.feed_each(rng.permutation(reference.ids)[:headroom])  # a draft that comes to nothing
+        session.feed_each(rng.permutation(reference.ids)[:headroom].tolist())  # a draft that comes to nothing
         session.rewind(mark)
         rewinds += 1
         logits.append(session.feed_each(piece))
@@ -134,9 +134,9 @@ def _median_ms(session: Session, length: int, times: int) -> float:
     """The median time of feeding `length` tokens behind a full memory, in milliseconds."""
     session.reset()
     session.feed([0] * (session.info.tgt_len * (2 + session.info.mem_len // session.info.tgt_len)))
-    mark, taken = session.mark(), []
+    full, taken = session.snapshot(), []
     for _ in range(times):
-        session.rewind(mark)  # a segment's start: nothing is cut, and all of it can be rewound
+        session.restore(full)  # at the start of a segment: the feed is one piece
         start = time.perf_counter()
         session.feed([0] * length)
         taken.append(time.perf_counter() - start)

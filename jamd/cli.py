@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from jamd import __version__, config
-from jamd.errors import JamdError
+from jamd.errors import ConfigError, JamdError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path)
@@ -176,7 +176,7 @@ def ports(path: Path | None, /, as_json: bool) -> None:
     \b
     Example: jamd ports --json
     """
-    from jamd.midi.rtmidi_ports import list_ports
+    from jamd.midi.ports import list_ports
 
     found = list_ports(config.load(path).midi.api)
     if as_json:
@@ -195,9 +195,15 @@ def panic(path: Path | None, /, **options: Any) -> None:
     \b
     Example: jamd panic --out Synth
     """
-    from jamd.midi import panic as silence
+    from jamd.midi.port_types import Device
+    from jamd.midi.ports import panic as silence
+    from jamd.midi.ports import parse_spec
 
     chosen = config.load(path).with_options(**options).midi
+    if not isinstance(parse_spec(chosen.out), Device):
+        raise ConfigError(
+            f"{chosen.out} is no synthesizer's port", "Name one with --out; jamd ports lists them."
+        )
     silence(chosen.out, chosen.api)
     click.echo(f"silence sent to {chosen.out}")
 

@@ -17,7 +17,7 @@ from jamd.errors import ConfigError, ModelError, did_you_mean
 from jamd.remi.vocabulary import MAX_BPM, METRES, MIN_BPM
 
 FILE_NAME = "jamd.toml"
-SHIPPED_MODEL = Path(__file__).parent / "models" / "jamd-s.onnx"
+SHIPPED_MODEL = Path(__file__).parent / "models" / "S.onnx"
 
 Value = bool | int | float | str
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text in quotes"}

@@ -1,4 +1,4 @@
-"""`jamd demo`: a bundled call played through the whole daemon in real time; heard where fluidsynth can sound."""
+"""`jamd demo`: a bundled call through the whole daemon in real time, heard where fluidsynth can sound."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jamd.config import Settings
 from jamd.daemon.main import jam
+from jamd.midi.ports import OWN_SYNTH
 from jamd.midi.synth import find_sound_font, synth_works
 
 CALL = "models/call.mid"
@@ -19,22 +20,22 @@ CALL = "models/call.mid"
 
 def run(settings: Settings, out: Path, say: Callable[[str], None]) -> int:
     """Plays the call, writes the jam to `out`, says how to hear it; the exit code."""
-    font = find_sound_font()
-    live = font is not None and synth_works(font)
+    live = synth_works()
     with resources.as_file(resources.files("jamd") / CALL) as call:
-        midi = replace(settings.midi, in_=f"file:{call}", out=f"file:{out}", thru=True)
-        if live:
-            midi = replace(midi, out="synth")
-        code = jam(replace(settings, midi=midi), None, say)
-    if live:
-        say("You heard it through fluidsynth.")
-    elif font is not None:
-        wav = out.with_suffix(".wav")
-        if _render(font, out, wav):
-            say(f"There is no sound device here: listen to {wav}.")
-    else:
-        say(f"To hear it, open {out} in any player, or install fluidsynth and timgm6mb-soundfont.")
+        midi = replace(settings.midi, in_=f"file:{call}", out=OWN_SYNTH if live else f"file:{out}", thru=True)
+        record = replace(settings.record, on=False)
+        code = jam(replace(settings, midi=midi, record=record), None, say, wanted=out)
+    say(_how_to_hear(out, live))
     return code
+
+
+def _how_to_hear(out: Path, live: bool) -> str:
+    if live:
+        return f"You heard it through fluidsynth; it is in {out}."
+    font, wav = find_sound_font(), out.with_suffix(".wav")
+    if font is not None and _render(font, out, wav):
+        return f"There is no sound device here: {out} is rendered as {wav}, to listen to elsewhere."
+    return f"To hear it, open {out} in any player, or install fluidsynth and timgm6mb-soundfont."
 
 
 def _render(font: Path, mid: Path, wav: Path) -> bool:

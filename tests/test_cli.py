@@ -19,8 +19,9 @@ import jamd
 from jamd import config
 from jamd.cli import main
 from jamd.config import Settings
-from jamd.errors import JamdError, MidiFileError, ModelError, PortError
-from jamd.midi.ports import PortInfo
+from jamd.errors import ConfigError, JamdError, MidiFileError, ModelError, PortError
+from jamd.midi import ports
+from jamd.midi.port_types import PortInfo
 from jamd.remi.vocabulary import name_of
 
 ROOT = Path(__file__).parent.parent
@@ -79,10 +80,10 @@ def house(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> House:
         "jamd.daemon": {"listen": built.listen},
         "jamd.headless": {"respond": built.respond},
         "jamd.demo": {"run": built.demo},
-        "jamd.midi": {"panic": built.panic},
-        "jamd.midi.rtmidi_ports": {"list_ports": built.list_ports},
     }.items():
         monkeypatch.setitem(sys.modules, module, SimpleNamespace(**names))
+    monkeypatch.setattr(ports, "list_ports", built.list_ports)
+    monkeypatch.setattr(ports, "panic", built.panic)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(config, "user_file", lambda: tmp_path / "none.toml")
     return built
@@ -180,6 +181,14 @@ def test_panic_silences_the_named_port_or_that_of_the_settings(house: House, tmp
     (tmp_path / "jamd.toml").write_text('[midi]\nout = "Organ"\napi = "jack"\n')
     assert "Organ" in run("panic").stdout
     assert house.seen == [("Synth", "auto"), ("Organ", "jack")]
+
+
+def test_panic_without_a_port_to_silence_asks_for_one(house: House) -> None:
+    for words in ("panic", "panic --out virtual:X", "panic --out file:x.mid"):
+        result = run(*words.split())
+        assert result.exit_code == ConfigError.exit_code
+        assert "Name one with --out" in result.stderr
+    assert house.seen == []
 
 
 CALL = str(ROOT / "jamd" / "models" / "call.mid")
@@ -292,8 +301,8 @@ def test_version_and_module_are_the_command() -> None:
     assert done.stdout == f"jamd {jamd.__version__}\n"
 
 
-def test_help_and_arguments_cost_no_heavy_import() -> None:
-    heavy = ["numpy", "onnxruntime", "mido", "rtmidi", "torch", "multiprocessing", "asyncio"]
-    code = f"import sys, jamd.cli; print([m for m in {heavy} if m in sys.modules])"
+def test_help_arguments_and_the_list_of_ports_cost_no_heavy_import() -> None:
+    heavy = ["numpy", "onnxruntime", "torch", "multiprocessing", "asyncio"]
+    code = f"import sys, jamd.cli, jamd.midi.ports; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

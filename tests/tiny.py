@@ -1,4 +1,4 @@
-"""A tiny real model for tests: random weights, the whole vocabulary, written with NumPy and onnx alone (no torch)."""
+"""A tiny real model for tests: random weights, the whole vocabulary, made without torch."""
 
 from __future__ import annotations
 

@@ -52,6 +52,8 @@ def stop_on_signals() -> Iterator[Event]:
 @click.option("--threads", type=int, help="CPU threads.")
 @click.option("--amp", type=click.Choice(settings_of.AMP), help="bf16 or not; auto asks the chip.")
 @click.option("--device", metavar="NAME", help="cpu or cuda.")
+@click.option("--short-mem-len", type=int, metavar="TOKENS", help="Memory of a young run: cheaper steps.")
+@click.option("--short-share", type=float, metavar="0..1", help="The part of the run that counts as young.")
 @click.option("--log-every", type=int, metavar="STEPS", help="Progress lines.")
 @click.option("--valid-every", type=int, metavar="STEPS", help="Validations.")
 @click.option("--save-every", type=int, metavar="STEPS", help="Checkpoints.")

@@ -76,6 +76,11 @@ class Memory:
         """The memory in which the lanes marked in `starts` ([B] bool) begin a new stream."""
         return Memory(self.hidden, torch.where(starts, 0, self.valid))
 
+    def newest(self, length: int) -> Memory:
+        """The memory without what is older than `length` positions."""
+        hidden = tuple(h[:, max(0, h.shape[1] - length) :] for h in self.hidden)
+        return Memory(hidden, self.valid.clamp(max=length))
+
 
 class Attention(nn.Module):
     """Multi-head attention over memory and segment with relative positions."""

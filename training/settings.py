@@ -45,6 +45,10 @@ class TrainSettings:
     """The length of the schedule in steps; 0: `hours` decides."""
     hours: float = 0.0
     """The length of the schedule in hours of training; 0: `max_steps` decides. Both set: what ends first."""
+    short_mem_len: int = 0
+    """Memory while the run is young: shorter is cheaper, and the near is learnt first (Press et al. 2021)."""
+    short_share: float = 0.0
+    """For this share of the schedule the memory is `short_mem_len`; later, and in validation, mem_len."""
     weight_decay: float = 0.1
     """Of matrices only."""
     beta1: float = 0.9

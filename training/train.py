@@ -99,6 +99,11 @@ class Trainer:
         patience = self.settings.train.patience
         return self.fraction >= 1 or (patience > 0 and self.counters.stale >= patience)
 
+    @property
+    def _mem_len(self) -> int:
+        short = self.fraction < self.settings.train.short_share
+        return min(self.settings.train.short_mem_len, self.config.mem_len) if short else self.config.mem_len
+
     def step(self) -> float:
         """One segment of every lane; returns its loss. ModelError when it is not a number any more."""
         train = self.settings.train
@@ -106,7 +111,7 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         batch = self._lanes.next().to(self._device)
-        memory = self._memory.reset(batch.starts) if self._memory else None
+        memory = self._memory.newest(self._mem_len).reset(batch.starts) if self._memory else None
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
             logits, self._memory = self.model(batch.tokens, memory)
         loss = validation.token_loss(logits, batch.targets)

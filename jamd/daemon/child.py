@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import traceback
 from collections.abc import Callable
@@ -47,3 +48,7 @@ def guarded(process: str, job: Job, body: Callable[[Job, Board, Lifeline], None]
         bug = JamdError(f"the {process} failed:\n{traceback.format_exc()}", "Please report it.")
         board.box(f"{process}_to_main").put(Failed(process, bug))
         raise SystemExit(1) from None
+    finally:
+        gc.unfreeze()
+        gc.collect()  # what looked at the board's memory goes before it
+        board.close()

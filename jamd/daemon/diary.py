@@ -20,7 +20,7 @@ class Diary:
         self._file: TextIO | None = None
         if events is not None:
             try:
-                self._file = events.open("a", encoding="utf-8")
+                self._file = events.open("a", 1, encoding="utf-8")  # a line at once: a crash leaves all but one
             except OSError as error:
                 raise ConfigError(
                     f"cannot write the events to {events}: {error.strerror}", "Name another file."
@@ -36,7 +36,7 @@ class Diary:
 
     def up(self, message: Up, now: int) -> None:
         """A child is ready."""
-        self.write(Report(now, "ready", {"process": message.process, **message.facts}))
+        self.write(Report(now, "ready", {"process": message.process, "pid": message.pid, **message.facts}))
 
     def close(self) -> None:
         """Closes the file."""
@@ -50,7 +50,7 @@ def _line(report: Report) -> str:
         case "state":
             return str(facts["state"])
         case "ready":
-            rest = ", ".join(f"{k} {v}" for k, v in facts.items() if k != "process")
+            rest = ", ".join(f"{k} {v}" for k, v in facts.items() if k not in ("process", "pid"))
             return f"{facts['process']} ready: {rest}"
         case "replaced":
             return f"the {facts['process']} died and was replaced"

@@ -19,11 +19,13 @@ from jamd.midi.ports import FILE_PREFIX
 from jamd.midi.recording import build_midi, recover
 
 
-def jam(settings: Settings, events: Path | None, say: Callable[[str], None]) -> int:
-    """Plays one jam; the exit code. What was recorded is there however it ended."""
+def jam(
+    settings: Settings, events: Path | None, say: Callable[[str], None], wanted: Path | None = None
+) -> int:
+    """Plays one jam; the exit code. What was recorded is there however it ended; its .mid goes to `wanted` too."""
     model = settings.engine.path  # a missing model is said before anything is opened
     seed = settings.sampling.seed or secrets.randbelow(2**32 - 1) + 1
-    wanted = _wanted_file(settings)
+    wanted = wanted or _wanted_file(settings)
     diary = Diary(say, events)
     with tempfile.TemporaryDirectory(prefix="jamd-") as scratch:
         _recover(settings, say)

@@ -9,15 +9,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from jamd.engine.sampling import Sampler
 from jamd.engine.session import Session, Snapshot
-
 from jamd.music.note import Note, Pedal
+from jamd.music.timeline import TICKS_PER_QUARTER
 from jamd.remi import vocabulary as v
 from jamd.remi.cut import cut
 from jamd.remi.decoder import Decoder
 from jamd.remi.grammar import Bounds, Grammar, closing
 from jamd.remi.place import Place
+
+RING_TICKS = TICKS_PER_QUARTER
+"""So far may a last note ring over the end of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,9 @@ class Answer:
     def allowed(self) -> np.ndarray:
         """[V] bool: what may come next. The first slot is not left without a note: the entry must be heard."""
         mask = self._grammar.allowed()
+        if self.ids and self.ids[-1] in v.NOTE_ON:
+            left = max(self.opening.end_tick + RING_TICKS - self._decoder.place.tick, v.MIN_DURATION)
+            mask[v.duration_token(left) + 1 : v.DURATION_OPEN] = False
         if not self._sounded and len(self.ids) >= len(self.opening.first):
             sounding = mask.copy()
             sounding[v.BAR] = False

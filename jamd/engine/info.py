@@ -1,4 +1,4 @@
-"""What a model file says of itself: sizes, vocabulary fingerprint, training card. Knows neither ONNX nor torch."""
+"""What a model file says of itself: sizes, vocabulary fingerprint, training. Knows neither ONNX nor torch."""
 
 from __future__ import annotations
 
@@ -68,21 +68,30 @@ class ModelInfo:
         """The strings that ride in the .onnx file."""
         sizes = {name: str(getattr(self, name)) for name in SIZES}
         training = json.dumps(dict(self.training), ensure_ascii=False)
-        return {"jamd": FORMAT, "vocabulary": self.fingerprint, **sizes, "training": training, "card": self.card}
+        return {
+            "jamd": FORMAT,
+            "vocabulary": self.fingerprint,
+            **sizes,
+            "training": training,
+            "card": self.card,
+        }
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str], where: Path) -> ModelInfo:
         """Reads what `to_metadata` wrote into the file `where`; ModelError for a stranger."""
         if "jamd" not in metadata:
-            raise ModelError(f"{where} is an ONNX model, but not one of jamd's: it carries no jamd metadata.", EXPORT_HINT)
+            raise ModelError(
+                f"{where} is an ONNX model, but not one of jamd's: it carries no jamd metadata.", EXPORT_HINT
+            )
         if metadata["jamd"] != FORMAT:
             raise ModelError(
-                f"{where} has the model format {metadata['jamd']}, and this jamd reads format {FORMAT}.", EXPORT_HINT
+                f"{where} has the model format {metadata['jamd']}, and this jamd reads format {FORMAT}.",
+                EXPORT_HINT,
             )
         if metadata.get("vocabulary") != vocabulary.FINGERPRINT:
             raise ModelError(
-                f"{where} speaks another vocabulary: its fingerprint is {metadata.get('vocabulary', 'missing')}, "
-                f"this jamd's is {vocabulary.FINGERPRINT}.",
+                f"{where} speaks another vocabulary: its fingerprint is "
+                f"{metadata.get('vocabulary', 'missing')}, and this jamd's is {vocabulary.FINGERPRINT}.",
                 "Use a model that was trained with this version of jamd.",
             )
         try:

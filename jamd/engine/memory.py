@@ -12,7 +12,7 @@ from jamd.engine.info import ModelInfo
 class Memory:
     """One or two banks of K and V, each [1, n_head, capacity, d_head] per layer; its session alone sees it.
 
-    One bank: the graph writes into what it reads, which is safe here because TensorScatter alone does it, in place
+    One bank: the graph writes into what it reads, which is safe because TensorScatter alone does it, in place
     (on the CPU). Two banks: it reads one and writes the other, then they change places (on CUDA).
     """
 
@@ -51,13 +51,15 @@ class Memory:
         if self._device != "cpu":
             nothing = np.zeros(shape, np.float32)
             return {name: ort.OrtValue.ortvalue_from_numpy(nothing, self._device, 0) for name in names}
-        block = np.zeros((len(names), *shape), np.float32)  # in one piece: large pages, and one copy for a snapshot
+        # In one piece: large pages, and a snapshot is one copy. Written now: a first touch in play costs more.
+        block = np.empty((len(names), *shape), np.float32)
+        block.fill(0)
         self._blocks.append(block)
         return {name: ort.OrtValue.ortvalue_from_numpy(part) for name, part in zip(names, block, strict=True)}
 
 
 class Spares:
-    """Memories that nobody uses: the next snapshot takes one of them, since fresh pages cost more than the copy."""
+    """Memories that nobody uses: the next snapshot takes one, since fresh pages cost more than the copy."""
 
     def __init__(self, info: ModelInfo, device: str) -> None:
         self._info, self._device = info, device

@@ -1,9 +1,9 @@
-"""The ring's bookkeeping: which stream position each slot holds, what a token may see, where one may go back to.
+"""The ring's bookkeeping: which position each slot holds, what a token may see, how far one may go back.
 
-Segment recurrence, exactly as in training: token t of segment s = t // tgt_len sees the last mem_len tokens before
-the segment's start, and its segment up to itself. (A window that slides with every token is another model.)
-A token at position t stands in slot t % capacity; at a segment's end nothing moves: old slots are masked, later
-overwritten. Holds no K or V; knows no onnxruntime.
+Segment recurrence, exactly as in training: token t of segment s = t // tgt_len sees the last mem_len tokens
+before the segment's start, and its segment up to itself. (A window that slides with every token is another
+model.) A token at position t stands in slot t % capacity; at a segment's end nothing moves: old slots are
+masked, later overwritten. Holds no K or V; knows no onnxruntime.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from jamd.engine.info import ModelInfo
 MAX_PIECE = 64
 """Most tokens that one run takes: at 64 a token costs a sixth of a single step, and more gains little."""
 HIDDEN = np.float32(-1e9)
-"""Mask of an invisible slot: its softmax weight is exactly 0, so what stands there has no influence at all."""
+"""Mask of an invisible slot: its softmax weight is exactly 0, so what stands there has no influence."""
 EMPTY = -1
 
 
@@ -56,7 +56,7 @@ class Ring:
         return max(0, position // self._tgt_len * self._tgt_len - self._mem_len)
 
     def piece(self, left: int) -> int:
-        """How many of `left` tokens the next run takes: all, but at most 64, and none across a segment's end."""
+        """How many of `left` tokens the next run takes: all, but at most 64, none across a segment's end."""
         return min(left, MAX_PIECE, self._tgt_len - self.position % self._tgt_len)
 
     def spans(self, first: int, last: int) -> Iterator[slice]:
@@ -69,7 +69,7 @@ class Ring:
             yield slice(0, count - head)
 
     def rotation(self, length: int) -> tuple[int, int]:
-        """Where to cut scores that are ordered by key position, the last key of the piece last, to order them by slot."""
+        """Where to cut columns in key order, the piece's last key last, to bring them into slot order."""
         tail = (self.position + length) % self._capacity
         return self._capacity - tail, tail
 
@@ -101,7 +101,7 @@ class Ring:
         return Mark(self.position, int(self._serial[last]) if self.position else EMPTY)
 
     def holds(self, mark: Mark) -> bool:
-        """True while all that the token after `mark` may see is still in the ring, and of this very stream."""
+        """True while all that the token after `mark` may see is in the ring, and of this very stream."""
         if mark.position == 0:
             return True
         needed = np.arange(self.oldest_visible(mark.position), mark.position)

@@ -19,10 +19,14 @@ DEVICES = ("auto", "cpu", "cuda")
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 NO_CUDA = "CUDA was asked for, and does not work here."
 CUDA_HINT = (
-    'Run with --device cpu, or install the CUDA libraries: pip install "jamd[cuda]" (`nvidia-smi` shows the driver).'
+    'Run with --device cpu, or install the CUDA libraries: pip install "jamd[cuda]". '
+    "`nvidia-smi` shows whether the driver works."
 )
-ORT_ERRORS = tuple(e for e in vars(state).values() if isinstance(e, type) and issubclass(e, Exception))
-"""All that ONNX Runtime raises; these classes have no common base."""
+ORT_ERRORS: tuple[type[Exception], ...] = (
+    *(e for e in vars(state).values() if isinstance(e, type) and issubclass(e, Exception)),
+    RuntimeError,
+)
+"""All that ONNX Runtime raises; its own classes have no common base."""
 QUIET = 4
 """Log severity: fatal only. A missing CUDA is no error: what really runs is asked and said afterwards."""
 
@@ -39,11 +43,11 @@ class Runtime:
     banks: int
     """Of each memory: 1 where the graph works in place, 2 where it changes banks."""
     rebind: bool
-    """True where inputs are copied to the device when they are bound, so they must be bound for every run."""
+    """True where inputs are copied to the device when they are bound: they must be bound for every run."""
 
     @classmethod
     def open(cls, path: Path, device: str = "auto", threads: int = 1) -> Runtime:
-        """Opens `path`. ModelError for a file that is no model of jamd's, or for `cuda` where there is none."""
+        """Opens `path`. ModelError for a file that is no model of jamd's, or `cuda` where there is none."""
         if device not in DEVICES:
             raise ValueError(f"device must be one of {', '.join(DEVICES)}, not {device!r}")
         if not path.is_file():
@@ -67,11 +71,13 @@ def _open(path: Path, threads: int, providers: Sequence[Any]) -> Any:
         return ort.InferenceSession(str(path), options, providers=list(providers))
     except state.NotImplemented as error:
         raise ModelError(
-            f"onnxruntime {ort.__version__} is too old for {path}: {_first_line(error)}", "Install onnxruntime 1.25 or newer."
+            f"onnxruntime {ort.__version__} is too old for {path}: {_first_line(error)}",
+            "Install onnxruntime 1.25 or newer.",
         ) from error
     except ORT_ERRORS as error:
         raise ModelError(
-            f"{path} is not a model that can be loaded; it may be incomplete. {_first_line(error)}", EXPORT_HINT
+            f"{path} is not a model that can be loaded; it may be incomplete. {_first_line(error)}",
+            EXPORT_HINT,
         ) from error
 
 

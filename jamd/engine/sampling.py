@@ -1,7 +1,7 @@
 """Sampling: logits -> grammar -> temperature -> top_p -> min_p -> choice. NumPy only; knows no model.
 
-Each filter is a pure function on the probabilities of the ids that are still in. The draw depends on (seed, turn,
-step) alone: a draft that is thrown away and made again draws the same numbers, whatever was drawn in between.
+Each filter is a pure function on the probabilities of the ids that are still in. The draw depends on (seed,
+turn, step) alone: a draft that is thrown away and made again draws the same, whatever was drawn in between.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def heated(logits: NDArray[np.float64], temperature: float) -> Probabilities:
 
 
 def nucleus(p: Probabilities, top_p: float) -> Probabilities:
-    """Only the fewest likeliest that together reach `top_p` (Holtzman et al. 2020); of equals the first are kept."""
+    """Only the fewest likeliest that together reach `top_p` (Holtzman et al. 2020); of equals the first."""
     order = np.argsort(-p, kind="stable")
     inside = int(np.searchsorted(p[order].cumsum(), top_p)) + 1
     kept = np.zeros_like(p)
@@ -79,12 +79,12 @@ def above(p: Probabilities, min_p: float) -> Probabilities:
 
 
 def drawn(p: Probabilities, u: float) -> int:
-    """The index where the running sum of `p` (of any total) passes `u` of it, 0 <= u < 1; never one with p = 0."""
+    """The index where the running sum of `p` passes `u` of its total, 0 <= u < 1; never one with p = 0."""
     total = p.cumsum()
     return int(np.searchsorted(total, u * total[-1], side="right"))
 
 
 def uniform(seed: int, turn: int, step: int) -> float:
-    """A number in [0, 1) for this key: 53 bits of a BLAKE2b hash, which costs a tenth of making a NumPy generator."""
+    """A number in [0, 1) for this key: 53 bits of a BLAKE2b hash, cheaper than a NumPy generator."""
     key = struct.pack("<QqQ", seed, turn, step)
     return (int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "little") >> 11) * 2.0**-53

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,9 +37,9 @@ class Snapshot:
 class Session:
     """One stream of tokens through the model.
 
-    Not for two threads at once. `feed` cuts its ids into runs of at most 64 that never cross the end of a segment,
-    none padded: where it cuts depends on `position` and the number of ids alone. The same ids fed in the same calls
-    give the same bits; fed in other calls, the same logits but for rounding (about 1e-6).
+    Not for two threads at once. `feed` cuts its ids into runs, none padded: each takes all that is left, but
+    at most 64, and never crosses the end of a segment. So the cuts depend on `position` and the number of ids
+    alone. The same ids in the same calls give the same bits; in other calls the same but for rounding (1e-6).
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -90,13 +91,11 @@ class Session:
         return self.feed((token,))
 
     def feed(self, ids: Sequence[int]) -> Logits:
-        """Feeds tokens; the logits of what comes after the last, [V]. ValueError for none, or for an unknown id."""
-        last = None
-        for last in self._pieces(ids, each=False):
-            pass
-        if last is None:
+        """Feeds tokens; the logits after the last, [V]. ValueError for none or an unknown one."""
+        pieces = deque(self._pieces(ids, each=False), maxlen=1)
+        if not pieces:
             raise ValueError("nothing to feed")
-        return last[-1].copy()
+        return np.array(pieces[0][-1])
 
     def feed_each(self, ids: Sequence[int]) -> Logits:
         """Feeds tokens as `feed` does; the logits after each of them, [n, V]."""
@@ -134,7 +133,7 @@ class Session:
         self._ring = snapshot.ring.copy()
 
     def fork(self, into: Session | None = None) -> Session:
-        """An independent session in the same state that shares the weights: a new one, or an earlier fork reused."""
+        """An independent session in the same state that shares the weights; `into` reuses an earlier fork."""
         fork = into or Session(self._runtime)
         if fork._runtime is not self._runtime:
             raise ValueError("a fork must be of the same loaded model")
@@ -143,7 +142,7 @@ class Session:
         return fork
 
     def kv(self, first: int, last: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """K and V at positions first .. last - 1, each [n_layer, n_head, n, d_head]: for checks, music needs it never."""
+        """K and V at positions first .. last - 1, each [n_layer, n_head, n, d_head]: for checks alone."""
         slots = np.arange(first, last) % self.info.capacity
         k, v = ([self._memory.read(f"{kind}_{i}")[:, slots] for i in range(self.info.n_layer)] for kind in "kv")
         return np.stack(k), np.stack(v)
@@ -151,7 +150,7 @@ class Session:
     # one run
 
     def _pieces(self, ids: Sequence[int], each: bool) -> Iterator[Logits]:
-        """Runs `ids` piece by piece; yields logits after each token of a piece or after its last, valid until the next."""
+        """Runs `ids` piece by piece; yields logits, [N, V], valid until the next piece."""
         tokens = np.asarray(ids, np.int64)
         if tokens.size and not 0 <= tokens.min() <= tokens.max() < self.info.vocab_size:
             raise ValueError(f"token ids run from 0 to {self.info.vocab_size - 1}")

@@ -96,7 +96,8 @@ class Player:
                 self._begin(due, due.note, now)
         if self._final and not self._heap:
             self._final = False
-            self._hand.lift()  # a pedal that the answer forgot
+            if self._hand.busy:
+                self._pedal(False, now, now)  # the answer forgot it
             reports.append(Report(now, "answer_end"))
         return reports
 

@@ -92,7 +92,12 @@ class File:
     path: Path
 
 
-PortSpec = Device | Virtual | File
+@dataclass(frozen=True, slots=True)
+class OwnSynth:
+    """fluidsynth, started by us: an output that needs no MIDI system."""
+
+
+PortSpec = Device | Virtual | File | OwnSynth
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,34 @@ from jamd.errors import PortError
 from jamd.midi import rtmidi_ports
 from jamd.midi.file_ports import FileInput
 from jamd.midi.ledger import panic_everything
-from jamd.midi.port_types import Device, File, InputPort, NullOutput, OutputPort, PortInfo, PortSpec, Virtual
+from jamd.midi.port_types import (
+    Device,
+    File,
+    InputPort,
+    NullOutput,
+    OutputPort,
+    OwnSynth,
+    PortInfo,
+    PortSpec,
+    Virtual,
+)
 from jamd.midi.rtmidi_ports import AUTO, OUR_NAME
 from jamd.midi.smf import read_midi
+from jamd.midi.synth import open_synth
 from jamd.music.timeline import Metre
 
-VIRTUAL, VIRTUAL_PREFIX, FILE_PREFIX = "virtual", "virtual:", "file:"
+VIRTUAL, VIRTUAL_PREFIX, FILE_PREFIX, OWN_SYNTH = "virtual", "virtual:", "file:", "synth"
 
 
 def parse_spec(text: str) -> PortSpec:
-    """What `--in` or `--out` names: `virtual`, `virtual:NAME`, `file:PATH.mid`, or a port; else PortError."""
+    """What `--in` or `--out` names: `virtual`, `virtual:NAME`, `file:PATH.mid`, `synth` (only out), or a port.
+
+    PortError where it names nothing.
+    """
     if text == VIRTUAL:
         return Virtual(OUR_NAME)
+    if text == OWN_SYNTH:
+        return OwnSynth()
     virtual, path, name = text.removeprefix(VIRTUAL_PREFIX), text.removeprefix(FILE_PREFIX), text.strip()
     if virtual != text and virtual.strip():
         return Virtual(virtual.strip())
@@ -44,6 +60,8 @@ def open_input(spec: PortSpec, api: str, table: Sequence[Metre]) -> InputPort:
     """
     if isinstance(spec, File):
         return FileInput(read_midi(spec.path, table), str(spec.path))
+    if isinstance(spec, OwnSynth):
+        raise PortError("a synth cannot be listened to.", "Name a port, or file:PATH.mid, with --in.")
     return rtmidi_ports.open_input(spec, api)
 
 
@@ -54,6 +72,8 @@ def open_output(spec: PortSpec, api: str) -> OutputPort:
     """
     if isinstance(spec, File):
         return NullOutput(str(spec.path))
+    if isinstance(spec, OwnSynth):
+        return open_synth()
     return rtmidi_ports.open_output(spec, api)
 
 

@@ -247,7 +247,7 @@ def _tempo_events(timelines: Sequence[Timeline]) -> list[Event]:
     """Tempos at the ticks of the Timelines; time signatures where bars begin to be counted anew."""
     events: list[Event] = []
     said_tempo, said_bars = 0, (0, 0, 0)
-    for timeline, following in zip(timelines, [*timelines[1:], None], strict=True):
+    for timeline, following in zip(timelines, [*timelines[1:], None], strict=False):
         tempo = min(max(round(timeline.ns_per_quarter / 1000), 1), SLOWEST_US)
         if tempo != said_tempo:
             events.append((timeline.tick, _meta(META_TEMPO, tempo.to_bytes(3, "big"))))

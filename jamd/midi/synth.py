@@ -1,4 +1,4 @@
-"""A synthesizer where there is none: fluidsynth as a program of our own, played through its shell. Needs no MIDI system."""
+"""A synthesizer where there is none: fluidsynth as a program of our own, played through its shell."""
 
 from __future__ import annotations
 
@@ -30,10 +30,21 @@ def find_sound_font() -> Path | None:
     return next((Path(name) for name in [*named, *SOUND_FONTS] if Path(name).is_file()), None)
 
 
-def synth_works(font: Path) -> bool:
-    """True if fluidsynth finds a sound device."""
+def open_synth() -> Synth:
+    """fluidsynth with the sound font that is there; PortError where it cannot sound."""
+    font = find_sound_font()
+    if font is None:
+        raise PortError(
+            "there is no fluidsynth, or no sound font for it.",
+            "Install fluidsynth and timgm6mb-soundfont (or set SOUND_FONT), or name an output port with --out.",
+        )
+    return Synth(font)
+
+
+def synth_works() -> bool:
+    """True if there is a fluidsynth that finds a sound device."""
     try:
-        Synth(font).close()
+        open_synth().close()
     except PortError:
         return False
     return True
@@ -41,6 +52,8 @@ def synth_works(font: Path) -> bool:
 
 class Synth:
     """An output port that is heard: fluidsynth's shell reads notes from its standard input."""
+
+    name = "fluidsynth"
 
     def __init__(self, font: Path) -> None:
         program = shutil.which("fluidsynth") or "fluidsynth"

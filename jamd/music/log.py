@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from jamd.music.events import Answered, Charted, Kind, LogEntry, Performed, Turn, TurnChange
 from jamd.music.timeline import Metre, Timeline
 
+_RANKS = {TurnChange: 0, Timeline: 1, Charted: 2, Answered: 3, Performed: 4}
 TYPES = frozenset({"performed", "timeline", "turn", "answered", "charted"})
 """The values of "type" that are log entries; a file may hold other records beside them."""
 
@@ -24,7 +26,10 @@ def from_json(line: str) -> LogEntry:
 
 
 def read_log(path: Path) -> list[LogEntry]:
-    """The entries of a file in the order of time, those of one instant in the order of the file.
+    """The entries of a file in the order of time; within an instant a decision stands before what follows from it.
+
+    The wire writes what it hears at once, the brain what it decides about it a little later: so the order of the
+    file does not say what comes first where both have the same instant.
 
     Records of other types are passed over, and so is a last line without a newline that a crash has torn.
     Any other bad line is a ValueError that names the file, the line and the reason.
@@ -42,7 +47,12 @@ def read_log(path: Path) -> list[LogEntry]:
         except ValueError as error:
             if number != torn:
                 raise ValueError(f"{path}, line {number}: {error}") from error
-    return sorted(entries, key=lambda entry: entry.time_ns)
+    return in_order(entries)
+
+
+def in_order(entries: Iterable[LogEntry]) -> list[LogEntry]:
+    """By instant; within one: the turn, its Timeline, its chart, its answer, what was performed."""
+    return sorted(entries, key=lambda entry: (entry.time_ns, _RANKS[type(entry)]))
 
 
 def _record(entry: LogEntry) -> dict[str, Any]:

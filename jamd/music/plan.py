@@ -27,8 +27,8 @@ class PlannedPedal:
 class Plan:
     """From `from_ns` on, this is what is played; what an older plan had not begun by then is forgotten.
 
-    Note-offs owed are never dropped. A plan answers what has been heard: `heard` is the number of note-ons by the performer
-    that its maker knew of, and one more makes it stale: the wire refuses it.
+    Note-offs owed are never dropped. A plan answers what has been heard: `heard` is the number of note-ons by
+    the performer that its maker knew of. One more makes it stale: the wire refuses it.
     """
 
     heard: int

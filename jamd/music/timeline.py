@@ -1,4 +1,4 @@
-"""Musical time: metres, and the frozen bijection between integer ticks and nanoseconds (after Ableton Link's Timeline)."""
+"""Musical time: metres, and a frozen bijection of integer ticks and nanoseconds (as in Ableton Link)."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ FOUR_FOUR = Metre(4, 4)
 class Timeline:
     """A tempo, a beat origin and a metre that hold from the instant `time_ns` on.
 
-    A frozen bijection: `tick_at(time_at(t)) == t` for every tick. It is replaced, never mutated; its successor starts where
-    it was at the successor's instant, so ticks never jump.
+    A frozen bijection: `tick_at(time_at(t)) == t` for every tick. It is replaced, never mutated; its successor
+    starts where it was at the successor's instant, so ticks never jump.
     """
 
     time_ns: int

@@ -8,9 +8,6 @@ from jamd.remi import vocabulary as v
 from jamd.remi.cursor import Cursor
 from jamd.remi.place import Place
 
-_BAR, _POSITION, _MICRO, _SOUND = range(4)
-"""Ranks of items: a head waits until something is heard under it, or one of its rank or above ends it."""
-
 
 def cut(ids: Iterable[int], place: Place, tick: int) -> tuple[int, ...]:
     """The part of an answer's `ids` (closed durations, beginning at `place`) before `tick`, itself an answer.
@@ -20,24 +17,15 @@ def cut(ids: Iterable[int], place: Place, tick: int) -> tuple[int, ...]:
     that the next turn can begin there. An unfinished item at the end of `ids` was not heard.
     """
     heard: list[int] = []
-    heads: list[tuple[int, list[int]]] = []
+    heads: list[int] = []  # Bar, Position and Micro, until something is heard under them
     for at, item in _items(ids, place):
-        rank = _rank(item[0])
-        heads = [head for head in heads if head[0] < rank]
-        if at < tick and rank in (_BAR, _SOUND):
-            heard += [token for _, head in heads for token in head] + _shortened(item, tick - at)
+        head = item[0] in v.POSITION or item[0] in v.MICRO
+        if at < tick and not head:
+            heard += [*heads, *_shortened(item, tick - at)]
             heads = []
-        elif rank != _SOUND:
-            heads.append((rank, item))
+        elif head or item[0] == v.BAR:
+            heads += item
     return tuple(_pedal_up(heard, place, tick))
-
-
-def _rank(token: int) -> int:
-    if token == v.BAR:
-        return _BAR
-    if token in v.POSITION:
-        return _POSITION
-    return _MICRO if token in v.MICRO else _SOUND
 
 
 def _items(ids: Iterable[int], place: Place) -> Iterator[tuple[int, list[int]]]:

@@ -80,7 +80,6 @@ _INSIDE = frozenset({_START, "BOS", "Tempo Class", "Micro", "Note Velocity", "No
 """After these something is unfinished, and what comes next is all in the table above."""
 _UNFINISHED = _INSIDE | {"Position"}
 _BEFORE_ITEMS = frozenset({"Position", "Note Off"})
-_IN_SLOT = _BEFORE_ITEMS | {"Pedal Off", "Pedal On", "Chord", "Tempo Value", "Note Duration"}
 _TURN_NAMES = {Turn.CALL: "Call", Turn.RESPONSE: "Response"}
 _TIME_SIGNATURES = slice(v.TIME_SIGNATURE.first, v.TIME_SIGNATURE.first + len(v.TIME_SIGNATURE))
 _TEMPO_CLASSES = slice(v.TEMPO_CLASS.first, v.TEMPO_CLASS.first + len(v.TEMPO_CLASS))
@@ -210,8 +209,7 @@ class Grammar:
         elif last == "Note On":
             mask[v.DURATION_OPEN] = self.turn is not Turn.RESPONSE and self._lowest_on - 1 not in self._fresh
         elif last not in _INSIDE:
-            if last in _IN_SLOT:
-                self._narrow_items(mask, last)
+            self._narrow_items(mask, last)
             if last != "Position":
                 mask[v.POSITION.first + self._floor : v.POSITION.first + self._slots] = True
             if self.pedal_down and self.turn is Turn.RESPONSE:

@@ -1,6 +1,7 @@
 """THE table of REMI tokens: ids, names, raw values, sizes and the fingerprint are all derived from it.
 
-Event names are those of REMI (Huang & Yang 2020, "Pop Music Transformer"); grid, open notes, pedal and turns are for live playing.
+Event names are those of REMI (Huang & Yang 2020, "Pop Music Transformer"); grid, open notes, pedal and turns are
+for live playing.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import hashlib
 import json
 from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import pairwise
 
 from jamd.music.timeline import TICKS_PER_QUARTER, Metre
 
@@ -31,7 +33,7 @@ MIN_BPM, MAX_BPM = 30, 209
 VELOCITY_BINS = 32
 DURATION_BINS = 64
 MIN_DURATION, MAX_DURATION = TICKS_PER_QUARTER // 24, TICKS_PER_QUARTER * 16
-DURATIONS = tuple(
+DURATIONS: tuple[int, ...] = tuple(
     round(MIN_DURATION * (MAX_DURATION / MIN_DURATION) ** (i / (DURATION_BINS - 1))) for i in range(DURATION_BINS)
 )
 """Ticks of the duration bins, evenly spaced in the logarithm."""
@@ -130,7 +132,7 @@ PAD, BOS, CALL, RESPONSE, BAR, PEDAL_OFF, PEDAL_ON = (
 DURATION_OPEN = NOTE_DURATION.of(OPEN)
 
 _STARTS = [f.first for f in TABLE]
-_LOG_MIDDLES = [(a * b) ** 0.5 for a, b in zip(DURATIONS, DURATIONS[1:], strict=False)]
+_LOG_MIDDLES = [(a * b) ** 0.5 for a, b in pairwise(DURATIONS)]
 
 
 def family_of(token: int) -> Family:

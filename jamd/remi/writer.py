@@ -147,9 +147,7 @@ class Writer:
 
 def _notes(slot: Slot) -> list[int]:
     """Groups of one Micro, zero first; in a group pitches rise."""
-    rows = [(_MICRO_ORDER[micro], pitch, note) for (micro, pitch), note in slot.notes.items()]
-    if len(rows) > 1:
-        rows = sorted(_unblocked(row, slot) for row in rows)
+    rows = sorted((_MICRO_ORDER[micro], pitch, note) for (micro, pitch), note in slot.notes.items())
     tokens, group = [], 0
     for order, pitch, note in rows:
         if order != group:
@@ -163,15 +161,3 @@ def _duration(note: Struck) -> int:
     if note.end is None or note.late:
         return v.DURATION_OPEN
     return _DURATIONS[min(note.end - note.onset, v.MAX_DURATION)]
-
-
-def _unblocked(row: tuple[int, int, Struck], slot: Slot) -> tuple[int, int, Struck]:
-    """An open note of the zero group that was struck shortly before in this slot moves on by one Micro.
-
-    The zero group is said first, and an open note would forbid the earlier one after it.
-    """
-    order, pitch, note = row
-    struck_before = (-2, pitch) in slot.notes or (-1, pitch) in slot.notes
-    if order == 0 and struck_before and _duration(note) == v.DURATION_OPEN:
-        return _MICRO_ORDER[1], pitch, note
-    return row

@@ -1,4 +1,4 @@
-"""Transformer-XL by the letter of its formulas: float64, one query and one key at a time. Slow, and only for tests."""
+"""Transformer-XL by the letter of its formulas: float64, one query at a time. Slow, and only for tests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ def sliding_start(info: ModelInfo) -> Callable[[int], int]:
 
 
 def literal(
-    weights: dict[str, NDArray[np.float32]], info: ModelInfo, ids: Sequence[int], first_seen: Callable[[int], int]
+    weights: dict[str, NDArray[np.float32]],
+    info: ModelInfo,
+    ids: Sequence[int],
+    first_seen: Callable[[int], int],
 ) -> tuple[Array, Array, Array]:
     """Logits [n, V] after each token, and K and V of all positions, [n_layer, n_head, n, d_head]."""
     w = {name: value.astype(np.float64) for name, value in weights.items()}

@@ -49,7 +49,10 @@ def changed(model_path: Path, to: Path, **metadata: str | None) -> Path:
 
 def test_what_was_written_of_a_model_is_read_back(tmp_path: Path) -> None:
     told = replace(
-        TINY, training={"steps": "12", "licences": "MIT, CC0 – both"}, card="# Tiny\n\nFor tests.\n", name="my tiny"
+        TINY,
+        training={"steps": "12", "licences": "MIT, CC0: both (\u00e9)"},
+        card="# Tiny\n\nFor tests.\n",
+        name="my tiny",
     )
     info = Session.load(tiny_model(tmp_path / "my tiny.onnx", info=told), "cpu").info
     assert info == told

@@ -1,4 +1,4 @@
-"""Laws of sampling: only allowed ids, the distribution that was asked for, and the same key draws the same id."""
+"""Laws of sampling: only allowed ids, the distribution that was asked for, the same draw for the same key."""
 
 from __future__ import annotations
 
@@ -106,7 +106,8 @@ def test_the_draw_hangs_on_seed_turn_and_step_and_on_nothing_else() -> None:
 def test_uniform_numbers_are_uniform_along_each_part_of_the_key() -> None:
     for key in (lambda i: (i, 0, 0), lambda i: (0, i, 0), lambda i: (0, 0, i)):
         numbers = np.array([uniform(*key(i)) for i in range(4000)])
-        assert 0 <= numbers.min() and numbers.max() < 1
+        assert numbers.min() >= 0
+        assert numbers.max() < 1
         assert improbability(np.histogram(numbers, 20, (0, 1))[0], np.full(20, 0.05)) < 2.5
         assert abs(np.corrcoef(numbers[1:], numbers[:-1])[0, 1]) < 0.06
 
@@ -117,7 +118,11 @@ def test_nothing_of_probability_zero_is_drawn(p: np.ndarray, u: float) -> None:
         assert p[drawn(p, u)] > 0
 
 
-@given(hnp.arrays(np.float64, st.integers(1, 40), elements=st.floats(0.001, 1)), st.floats(0.01, 1), st.floats(0, 1))
+@given(
+    hnp.arrays(np.float64, st.integers(1, 40), elements=st.floats(0.001, 1)),
+    st.floats(0.01, 1),
+    st.floats(0, 1),
+)
 def test_filters_only_strike_out_and_never_the_likeliest(p: np.ndarray, top_p: float, min_p: float) -> None:
     p /= p.sum()
     for kept in (nucleus(p, top_p), above(p, min_p)):

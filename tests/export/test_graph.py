@@ -1,4 +1,4 @@
-"""Laws of the graph as it is written: standard, named, small, and nothing left to compute that a loader can."""
+"""Laws of the graph as it is written: standard, named, and nothing left to compute that a loader can."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ def test_matrices_are_stored_in_half_under_their_names_in_training_and_vectors_w
             assert held[f"{name}.half"].data_type == TensorProto.FLOAT16
             assert tuple(held[f"{name}.half"].dims) == shape
     assert held["layers.1.ff1.bias"].data_type == TensorProto.FLOAT
-    assert len(model.SerializeToString()) < 2.6 * TINY.parameters
 
 
 def test_one_file_serves_every_length(model) -> None:
@@ -67,7 +66,7 @@ def test_the_loader_computes_all_that_depends_on_weights_alone(tmp_path: Path) -
 
 
 def test_memory_is_written_in_place_on_the_cpu(tmp_path: Path) -> None:
-    """One buffer is input and output of each ring; TensorScatter alone writes it, after all of it is known."""
+    """One buffer is input and output of each ring: TensorScatter alone reads it and writes it."""
     graph = build(tiny_weights(), TINY).graph
     makers = {output: node.op_type for node in graph.node for output in node.output}
     readers = Counter(name for node in graph.node for name in node.input)
@@ -80,7 +79,16 @@ def test_a_model_of_other_proportions_is_the_formulas_too(tmp_path: Path) -> Non
     from tests.engine.literal import literal, segment_start
 
     info = replace(
-        TINY, n_layer=1, n_head=3, d_head=10, d_model=24, d_inner=20, tgt_len=9, mem_len=4, capacity=13, name="odd"
+        TINY,
+        n_layer=1,
+        n_head=3,
+        d_head=10,
+        d_model=24,
+        d_inner=20,
+        tgt_len=9,
+        mem_len=4,
+        capacity=13,
+        name="odd",
     )
     session = Session.load(tiny_model(tmp_path / "odd.onnx", 4, info), "cpu")
     ids = np.random.default_rng(1).integers(0, info.vocab_size, 60).tolist()

@@ -26,6 +26,7 @@ CONFIG = ModelConfig(
     n_layer=2, d_model=32, n_head=2, d_head=16, d_inner=48, tgt_len=16, mem_len=40, vocab_size=vocabulary.SIZE
 )
 INSTALLED = ("",)
+torch.set_num_threads(1)  # more is slower at this size
 
 
 @pytest.fixture(scope="module")

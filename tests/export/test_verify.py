@@ -17,8 +17,8 @@ from tests.tiny import TINY, tiny_model, tiny_weights
 IDS = np.random.default_rng(8).integers(0, TINY.vocab_size, TINY.mem_len + 5 * TINY.tgt_len + 3)
 
 
-def told(weights: dict[str, np.ndarray], first_seen=segment_start(TINY)) -> Reference:
-    logits, k, v = (a.astype(np.float32) for a in literal(weights, TINY, IDS.tolist(), first_seen))
+def told(weights: dict[str, np.ndarray], window=segment_start) -> Reference:
+    logits, k, v = (a.astype(np.float32) for a in literal(weights, TINY, IDS.tolist(), window(TINY)))
     return Reference(IDS, logits, k[:, :, -TINY.mem_len :], v[:, :, -TINY.mem_len :])
 
 
@@ -43,7 +43,12 @@ def test_the_model_passes_with_room_to_spare(path: Path, truth: Reference) -> No
 
 @pytest.mark.parametrize(
     ("field", "error"),
-    [("logits", "logits_error"), ("logits", "last_error"), ("keys", "memory_error"), ("values", "memory_error")],
+    [
+        ("logits", "logits_error"),
+        ("logits", "last_error"),
+        ("keys", "memory_error"),
+        ("values", "memory_error"),
+    ],
 )
 def test_a_difference_is_seen_where_it_lies(path: Path, truth: Reference, field: str, error: str) -> None:
     wrong = getattr(truth, field).copy()
@@ -54,7 +59,7 @@ def test_a_difference_is_seen_where_it_lies(path: Path, truth: Reference, field:
 
 
 def test_a_sliding_window_does_not_pass(path: Path) -> None:
-    assert not check(path, told(stored(tiny_weights()), sliding_start(TINY))).passed
+    assert not check(path, told(stored(tiny_weights()), sliding_start)).passed
 
 
 def test_weights_that_were_not_rounded_do_not_pass(path: Path) -> None:

@@ -15,7 +15,16 @@ from jamd.midi.ledger import SIZE, Ledger
 from jamd.midi.messages import control, note_off, note_on
 from jamd.midi.metres import Layout
 from jamd.midi.smf import MidiLog
-from jamd.midi.wire import IDLE_NS, IDLE_POLL_NS, IDLE_WATERMARK_NS, POLL_NS, WATERMARK_NS, ToBrain, Wire, WireSettings
+from jamd.midi.wire import (
+    IDLE_NS,
+    IDLE_POLL_NS,
+    IDLE_WATERMARK_NS,
+    POLL_NS,
+    WATERMARK_NS,
+    ToBrain,
+    Wire,
+    WireSettings,
+)
 from jamd.music.events import Kind, Performed, Turn, TurnChange
 from jamd.music.messages import Report, Watermark
 from jamd.music.plan import Plan, PlannedNote

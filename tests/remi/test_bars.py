@@ -116,7 +116,7 @@ def test_a_metre_waits_for_the_bar_line_and_is_said_once() -> None:
 
 
 def test_a_bar_that_begins_off_the_lines_ends_on_the_next() -> None:
-    """At 1000 a grid comes whose line is at 2500: the bar is as long as it would have been, the next is cut."""
+    """At 1000 a grid comes whose line is at 2500: the bar is whole, the next one is cut."""
     script = Script().change(1000, downbeat=2500 - BAR)
     assert script.timeline.next_bar_line(1000) == 2500
     script.on(2500, 60).off(2600, 60)

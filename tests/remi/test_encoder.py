@@ -257,10 +257,9 @@ def test_micros_rise_after_the_zero_group_and_pitches_in_a_group() -> None:
     )
 
 
-def test_an_open_note_struck_just_before_in_its_slot_moves_on_by_a_micro() -> None:
-    """Said first, as its Micro would have it, it would forbid the earlier one."""
+def test_an_open_note_of_the_zero_group_is_said_before_what_micro_puts_before_it() -> None:
     said = Script().on(464, 60).off(470, 60).on(480, 60).off(1000, 60).text()
-    assert f"Position_13 Micro_-2 {note(60, 6)} Micro_+1 {note(60)} Position_26 Note-Off_60" in said
+    assert f"Position_13 {note(60)} Micro_-2 {note(60, 6)} Position_26 Note-Off_60" in said
 
 
 def test_one_pitch_at_one_micro_is_one_note_the_loudest_and_longest() -> None:

@@ -1,4 +1,4 @@
-"""Laws of turns: a turn ends whole before the next begins, a Response waits for its notes, an answer is what was heard."""
+"""Laws of turns: one ends before the next begins, a Response waits for its notes, an answer is as heard."""
 
 from __future__ import annotations
 
@@ -98,7 +98,8 @@ def test_a_response_closes_its_durations() -> None:
     script.log.sort(key=lambda entry: entry.time_ns)
     said = script.turn(3000, Turn.CALL).text()
     assert said == (
-        f"BOS Response Bar Time-Signature_4/4 Position_1 {note(60, 1500)} Position_37 {note(62, 1560)} Bar Call"
+        f"BOS Response Bar Time-Signature_4/4 Position_1 {note(60, 1500)} "
+        f"Position_37 {note(62, 1560)} Bar Call"
     )
 
 
@@ -207,12 +208,12 @@ def test_tempo_and_chord_that_an_answer_said_are_not_said_again() -> None:
 def test_a_tempo_that_changed_during_an_answer_is_said_in_the_next_call() -> None:
     script = Script().on(0, 60).off(100, 60).turn(480, Turn.RESPONSE).change(600, ns_per_quarter=500 * MS)
     script.answer(700, ids(f"Position_14 {note(72, 90)}")).turn(1000, Turn.CALL).on(1000, 60)
-    assert "Call Position_25 Tempo-Class_mid Tempo-Value_30 Note-Velocity" in script.text()
+    assert "Call Position_26 Tempo-Class_mid Tempo-Value_30 Micro_-2" in script.text()
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_the_decoder_follows_an_encoder_from_its_place(seed: int) -> None:
-    """An answer that is decoded from the place behind its Response token lies where the encoder counts its bars."""
+    """An answer that is decoded from the place behind its Response token lies in the encoder's bars."""
     random = Random(seed)
     rows = [
         (random.randrange(31), random.choice((40, 170, 400)) * MS, random.randrange(12), 90)

@@ -176,6 +176,16 @@ def test_a_lane_does_not_hear_the_others() -> None:
     torch.testing.assert_close(together[2:3], model(second[2:3])[0], **CLOSE)
 
 
+def test_a_shortened_memory_is_that_of_a_model_with_less() -> None:
+    model, memory = model_of(), None
+    short, short_memory = model_of(dataclasses.replace(CONFIG, mem_len=6)), None
+    for tokens in stream(2, 5):
+        logits, memory = model(tokens, memory.newest(6) if memory else None)
+        wanted, short_memory = short(tokens, short_memory)
+        torch.testing.assert_close(logits, wanted, **CLOSE)
+    assert memory.newest(6).valid.tolist() == [6, 6]
+
+
 def test_the_future_is_not_heard() -> None:
     model = model_of()
     first, second = stream(1, 2)

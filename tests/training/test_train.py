@@ -135,6 +135,25 @@ def test_the_curve_hangs_on_memory_dropout_and_data_position(tmp_path: Path) -> 
         assert bench.losses(lost)[8] != bench.losses("straight")[8], lost
 
 
+def test_a_young_run_has_a_short_memory_and_a_grown_one_the_whole(tmp_path: Path) -> None:
+    bench, lengths = Bench(tmp_path), []
+    forward = TransformerXL.forward
+
+    def heard(self: TransformerXL, tokens, memory=None):
+        lengths.append(memory.hidden[0].shape[1] if memory else 0)
+        return forward(self, tokens, memory)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(TransformerXL, "forward", heard)
+        bench.train("run", max_steps=12, short_mem_len=4, short_share=0.5, valid_every=5, stopped=stop_at(5))
+    assert lengths[:5] == [0, 4, 4, 4, 4]
+    assert max(lengths[5:]) == MODEL["mem_len"]  # validation hears all
+    bench.train("run", resume=True)
+    bench.train("straight", max_steps=12, short_mem_len=4, short_share=0.5)
+    bench.train("grown", max_steps=12)
+    assert bench.losses("run") == bench.losses("straight") != bench.losses("grown")
+
+
 def test_validation_leaves_no_trace_in_training(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.train("never", max_steps=7)

@@ -1,0 +1,109 @@
+"""The recorder: what has happened stands on the disk, whoever dies, and a full disk ends no music."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from jamd.midi.locks import lock
+from jamd.midi.recorder import MANY, FileRecorder
+from jamd.music.events import Kind, Performed, Turn, TurnChange
+from jamd.music.log import read_log
+from jamd.music.timeline import Timeline
+
+NOTE = Performed(10, Kind.NOTE_ON, 60, 64)
+PLAYED = Performed(20, Kind.NOTE_ON, 62, 70, 3)
+
+
+def records(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_the_first_line_says_what_the_file_is(tmp_path: Path) -> None:
+    FileRecorder(tmp_path / "a.jsonl", {"seed": 7})
+    assert records(tmp_path / "a.jsonl") == [{"type": "jam", "format": 1, "seed": 7}]
+
+
+def test_what_was_flushed_is_on_the_disk_while_the_recorder_lives(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    recorder = FileRecorder(path, {})
+    log = [Timeline(0, 0, 500), NOTE, TurnChange(15, Turn.RESPONSE)]
+    for entry in log:
+        recorder.entry(entry)
+    recorder.played(PLAYED, 19)
+    assert read_log(path) == []
+    recorder.flush(soon=False)
+    assert read_log(path) == log
+    assert records(path)[-1] == {
+        "type": "played",
+        "time_ns": 20,
+        "due_ns": 19,
+        "kind": "note_on",
+        "number": 62,
+        "value": 70,
+        "channel": 3,
+    }
+
+
+def test_while_a_note_is_near_little_waits_and_much_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    recorder = FileRecorder(path, {})
+    for _ in range(MANY - 1):
+        recorder.entry(NOTE)
+    recorder.flush(soon=True)
+    assert read_log(path) == []
+    recorder.entry(NOTE)
+    recorder.flush(soon=True)
+    assert read_log(path) == [NOTE] * MANY
+
+
+def test_close_writes_what_waits(tmp_path: Path) -> None:
+    recorder = FileRecorder(tmp_path / "a.jsonl", {})
+    recorder.entry(NOTE)
+    recorder.close()
+    assert read_log(tmp_path / "a.jsonl") == [NOTE]
+
+
+@pytest.mark.parametrize("torn", range(0, 30, 7))
+def test_a_successor_goes_on_where_the_last_whole_line_ends(tmp_path: Path, torn: int) -> None:
+    path = tmp_path / "a.jsonl"
+    first = FileRecorder(path, {"seed": 7})
+    first.entry(NOTE)
+    first.flush(soon=False)
+    os.write(first._file, b'{"type":"performed","time_ns":99'[:torn])  # and dies in the midst of it
+    os.close(first._file)
+    second = FileRecorder(path, {"seed": 8})
+    second.entry(TurnChange(30, Turn.CALL))
+    second.close()
+    assert read_log(path) == [NOTE, TurnChange(30, Turn.CALL)]
+    assert [record.get("seed") for record in records(path)] == [7, None, None]
+
+
+def test_a_full_disk_ends_the_recording_and_nothing_else() -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    recorder = FileRecorder.__new__(FileRecorder)
+    recorder.failure, recorder._waiting, recorder._file = "", [], os.open(full, os.O_WRONLY)
+    recorder.entry(NOTE)
+    recorder.flush(soon=False)
+    assert recorder.failure == "No space left on device"
+    recorder.entry(NOTE)
+    recorder.close()
+
+
+def test_a_log_that_is_being_written_is_locked_until_its_writer_is_gone(tmp_path: Path) -> None:
+    recorder = FileRecorder(tmp_path / "a.jsonl", {})
+    other = os.open(tmp_path / "a.jsonl", os.O_RDONLY)
+    assert not lock(other)
+    recorder.close()
+    assert lock(other)
+    os.close(other)
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        FileRecorder(tmp_path / "none" / "a.jsonl", {})
