@@ -43,18 +43,14 @@ class FileInput:
     def poll(self, now: int) -> list[tuple[int, bytes]]:
         """What the file has played up to `now`, each message at its own instant."""
         first = self._polled
-        while (
-            self._started and self._polled < len(self._events) and self._events[self._polled].time_ns <= now
-        ):
+        while self._started and self._polled < len(self._events) and self._events[self._polled].time_ns <= now:
             self._polled += 1
         return [(event.time_ns, to_bytes(event)) for event in self._events[first : self._polled]]
 
     def timelines(self, now: int) -> list[Timeline]:
         """The Timelines that have begun."""
         first = self._told
-        while (
-            self._started and self._told < len(self._timelines) and self._timelines[self._told].time_ns <= now
-        ):
+        while self._started and self._told < len(self._timelines) and self._timelines[self._told].time_ns <= now:
             self._told += 1
         return self._timelines[first : self._told]
 

@@ -62,9 +62,7 @@ class Listener:
                 self._hand.press(channel, pitch, velocity)
             case Performed(kind=Kind.NOTE_OFF, number=pitch, channel=channel):
                 self._hand.release(channel, pitch)
-            case Performed(kind=Kind.CONTROL, number=number, value=value, channel=channel) if (
-                number == SUSTAIN
-            ):
+            case Performed(kind=Kind.CONTROL, number=number, value=value, channel=channel) if number == SUSTAIN:
                 self._hand.pedal(channel, value)
             case _:
                 self._keyboard.pass_on(message)

@@ -44,13 +44,9 @@ def read_jam(path: Path) -> Jam:
         played = [_played(line) for line in lines if '"type":"played"' in line]
         return Jam(tuple(read_log(path)), tuple(played))
     except OSError as error:
-        raise MidiFileError(
-            f"Cannot read {path}: {error.strerror}.", "Check the name and the folder."
-        ) from error
+        raise MidiFileError(f"Cannot read {path}: {error.strerror}.", "Check the name and the folder.") from error
     except (ValueError, KeyError) as error:
-        raise MidiFileError(
-            f"{path} is not the log of a jam: {error}.", "It was changed, or is damaged."
-        ) from error
+        raise MidiFileError(f"{path} is not the log of a jam: {error}.", "It was changed, or is damaged.") from error
 
 
 def build_midi(log: Path, mid: Path) -> None:

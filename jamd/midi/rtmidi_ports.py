@@ -124,9 +124,7 @@ def _open_device(port: Any, name: str, direction: str) -> None:
     try:
         port.open_port(port.get_ports().index(name), direction)
     except (_library().RtMidiError, ValueError) as error:  # ValueError: it has gone since it was listed
-        hint = (
-            "Another program may hold it, or it was just unplugged: close that program, or plug it in again."
-        )
+        hint = "Another program may hold it, or it was just unplugged: close that program, or plug it in again."
         raise PortError(f"The port {name} cannot be opened: {error}.", hint) from error
 
 
@@ -167,9 +165,7 @@ def _library() -> Any:
         import rtmidi
     except ImportError as error:
         if "libasound" in str(error):
-            raise PortError(
-                "A system package is missing: libasound2 (Debian: apt install libasound2)."
-            ) from error
+            raise PortError("A system package is missing: libasound2 (Debian: apt install libasound2).") from error
         hint = "Install it: pip install python-rtmidi. Ready-made packages exist for Python up to 3.12."
         raise PortError(f"There is no python-rtmidi here ({error}).", hint) from error
     return rtmidi

@@ -68,9 +68,7 @@ class Synth:
             self._process.wait(_START_S)
         except subprocess.TimeoutExpired:
             return
-        raise PortError(
-            "fluidsynth found no sound device", "Name an output port with --out, or file:jam.mid."
-        )
+        raise PortError("fluidsynth found no sound device", "Name an output port with --out, or file:jam.mid.")
 
     def send(self, message: bytes) -> None:
         """Plays a channel message; what fluidsynth's shell has no word for is left out."""

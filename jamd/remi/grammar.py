@@ -112,9 +112,7 @@ class Grammar:
         self._silent = 0  # bars since the last Position, this one counted
         # False where an open note forbids another; shared with copies: replaced, never changed in place
         self._free = np.ones(_PITCHES, np.bool_)
-        self._fresh: tuple[
-            int, ...
-        ] = ()  # open since this slot's centre: what Micro puts before may still come
+        self._fresh: tuple[int, ...] = ()  # open since this slot's centre: what Micro puts before may still come
         self._top = _PITCHES - 1  # the highest free pitch, -1 when there is none
         self._lowest_off = 0  # Note Offs of a slot rise
         self._lowest_on = 0  # so do the notes of a micro group

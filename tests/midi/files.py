@@ -24,7 +24,9 @@ def one_track(body: bytes, division: int = 480) -> bytes:
     return header(0, 1, division) + chunk(b"MTrk", body + END)
 
 
-def by_mido(path: Path, *tracks: list[tuple[int, mido.Message | mido.MetaMessage]], division: int = 480, type: int = 1) -> Path:
+def by_mido(
+    path: Path, *tracks: list[tuple[int, mido.Message | mido.MetaMessage]], division: int = 480, type: int = 1
+) -> Path:
     """Writes tracks of (tick, message) with mido."""
     file = mido.MidiFile(type=type, ticks_per_beat=division)
     for events in tracks:

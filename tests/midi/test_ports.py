@@ -165,7 +165,10 @@ def test_the_clock_comes_in_and_sensing_and_system_exclusive_stay_out(house: Hou
 def test_the_name_of_a_virtual_port_stands_in_what_others_see(house: House) -> None:
     one, other = open_input(Virtual("Left"), "auto", METRES), open_output(Virtual("Left"), "auto")
     assert (one.name, other.name) == ("Left-in:in", "Left-out:out")
-    assert [(c.system, c.name, c.opened) for c in house.left] == [("jack", "Left-in", ["in"]), ("jack", "Left-out", ["out"])]
+    assert [(c.system, c.name, c.opened) for c in house.left] == [
+        ("jack", "Left-in", ["in"]),
+        ("jack", "Left-out", ["out"]),
+    ]
 
 
 def test_only_the_system_that_was_asked_for_is_used(house: House) -> None:
@@ -204,7 +207,9 @@ def test_a_port_that_cannot_be_opened_is_named_with_what_to_do(house: House, err
     assert "Piano:Piano 20:0" in caught.value.message and "hold it" in caught.value.hint and house.left == []
 
 
-@pytest.mark.parametrize(("error", "word"), [(LibraryError("full"), "full"), (NotImplementedError(), "no virtual ports")])
+@pytest.mark.parametrize(
+    ("error", "word"), [(LibraryError("full"), "full"), (NotImplementedError(), "no virtual ports")]
+)
 def test_a_virtual_port_that_cannot_be_opened_is_refused(house: House, error: Exception, word: str) -> None:
     house.error = error
     with pytest.raises(PortError, match=word):

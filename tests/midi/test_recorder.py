@@ -82,12 +82,12 @@ def test_a_successor_goes_on_where_the_last_whole_line_ends(tmp_path: Path, torn
     assert [record.get("seed") for record in records(path)] == [7, None, None]
 
 
-def test_a_full_disk_ends_the_recording_and_nothing_else() -> None:
+def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path: Path) -> None:
     full = Path("/dev/full")
     if not full.exists():
         pytest.skip("this system has no /dev/full")
-    recorder = FileRecorder.__new__(FileRecorder)
-    recorder.failure, recorder._waiting, recorder._file = "", [], os.open(full, os.O_WRONLY)
+    recorder = FileRecorder(tmp_path / "a.jsonl", {})
+    os.dup2(os.open(full, os.O_WRONLY), recorder._file)
     recorder.entry(NOTE)
     recorder.flush(soon=False)
     assert recorder.failure == "No space left on device"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import mido
@@ -61,13 +62,11 @@ def test_ticks_come_back_exactly_under_any_tempo_map(
 
 @IN_A_FOLDER
 @given(TEMPOS)
-def test_timelines_are_continuous_and_say_the_tempos_of_the_file(
-    tmp_path: Path, tempos: list[tuple[int, int]]
-) -> None:
+def test_timelines_are_continuous_and_say_the_tempos_of_the_file(tmp_path: Path, tempos: list[tuple[int, int]]) -> None:
     log = read_midi(
         by_mido(tmp_path / "a.mid", [(tick, MetaMessage("set_tempo", tempo=tempo)) for tick, tempo in tempos]), METRES
     )
-    for one, following in zip(log.timelines, log.timelines[1:], strict=False):
+    for one, following in pairwise(log.timelines):
         assert one.tick_at(following.time_ns) == following.tick > one.tick
     said = dict(sorted(tempos, key=lambda change: change[0]))
     for timeline in log.timelines:
@@ -154,7 +153,11 @@ def test_smpte_files_keep_their_seconds_at_120_bpm(
 
 
 def test_tempos_and_signatures_that_say_nothing_are_ignored_and_counted(tmp_path: Path) -> None:
-    zero, short, none = b"\x00\xff\x51\x03\x00\x00\x00", b"\x00\xff\x51\x02\x05\x05", b"\x00\xff\x58\x04\x00\x02\x18\x08"
+    zero, short, none = (
+        b"\x00\xff\x51\x03\x00\x00\x00",
+        b"\x00\xff\x51\x02\x05\x05",
+        b"\x00\xff\x58\x04\x00\x02\x18\x08",
+    )
     log = log_of(tmp_path, one_track(zero + short + none + NOTE))
     assert log.ignored == 3 and log.timelines == (Timeline(0, 0, 500_000_000),) and log.notes == 1
 
@@ -179,7 +182,8 @@ def test_a_tempo_in_any_track_counts_and_the_last_of_one_tick_holds(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("data", "word"), [(b"", "empty"), (b"RIFFxxxxWAVE", "MThd"), (one_track(NOTE)[:-9], "cut short"), (None, "No such")]
+    ("data", "word"),
+    [(b"", "empty"), (b"RIFFxxxxWAVE", "MThd"), (one_track(NOTE)[:-9], "cut short"), (None, "No such")],
 )
 def test_a_file_that_cannot_be_read_is_named_with_the_reason_and_what_to_do(
     tmp_path: Path, data: bytes | None, word: str

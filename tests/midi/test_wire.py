@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -37,7 +38,7 @@ class Room:
     """A wire with everything around it in sight."""
 
     script: list[tuple[int, bytes]] = field(default_factory=list)
-    settings: WireSettings = WireSettings(thru=True)
+    settings: WireSettings = field(default_factory=lambda: WireSettings(thru=True))
     memory: bytearray = field(default_factory=lambda: bytearray(SIZE))
     hears: Callable[[ToBrain], bool] = lambda message: True
     options: dict[str, Any] = field(default_factory=dict)
@@ -125,9 +126,9 @@ def test_while_music_is_on_the_brain_has_a_watermark_every_5_ms_and_the_port_is_
         wakes.append(room.wire.step(now))
         now = wakes[-1].at_ns
     times = [mark.time_ns for mark in room.watermarks()]
-    assert max(b - a for a, b in zip(times, times[1:], strict=False)) <= WATERMARK_NS
+    assert max(b - a for a, b in pairwise(times)) <= WATERMARK_NS
     assert {wake.exact for wake in wakes} == {False}
-    assert max(b.at_ns - a.at_ns for a, b in zip(wakes, wakes[1:], strict=False)) == POLL_NS
+    assert max(b.at_ns - a.at_ns for a, b in pairwise(wakes)) == POLL_NS
 
 
 def test_when_nobody_plays_the_wire_rests() -> None:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jamd.music.events import Answered, Charted, Kind, LogEntry, Performed, Turn, TurnChange
@@ -27,6 +27,7 @@ ENTRIES = st.one_of(
 
 
 @given(ENTRIES)
+@settings(deadline=None)
 def test_an_entry_is_one_line_and_comes_back_as_it_was(entry: LogEntry) -> None:
     line = to_json(entry)
     assert "\n" not in line
@@ -34,6 +35,7 @@ def test_an_entry_is_one_line_and_comes_back_as_it_was(entry: LogEntry) -> None:
 
 
 @given(st.lists(ENTRIES))
+@settings(deadline=None)
 def test_a_log_comes_back_in_the_order_of_time_a_decision_before_what_follows_from_it(
     tmp_path_factory: pytest.TempPathFactory, entries: list[LogEntry]
 ) -> None:
@@ -44,6 +46,7 @@ def test_a_log_comes_back_in_the_order_of_time_a_decision_before_what_follows_fr
 
 
 @given(st.lists(ENTRIES, min_size=1, max_size=4), st.integers(1, 10_000))
+@settings(deadline=None)
 def test_a_crash_at_any_byte_costs_at_most_the_entry_being_written(
     tmp_path_factory: pytest.TempPathFactory, entries: list[LogEntry], cut: int
 ) -> None:

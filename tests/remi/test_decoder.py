@@ -136,6 +136,7 @@ def test_a_stream_gives_the_notes_of_the_whole(seed: int) -> None:
 
 
 @given(st.lists(NOTES, max_size=30))
+@settings(deadline=None)
 def test_settled_notes_never_sound_together_on_one_pitch(notes: list[Note]) -> None:
     result = settled(notes)
     assert {(n.onset, n.pitch) for n in result} == {(n.onset, n.pitch) for n in notes}

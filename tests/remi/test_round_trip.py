@@ -83,9 +83,7 @@ def test_piano_playing_comes_back_on_its_own_ticks(seed: int) -> None:
 
 @given(STROKES, st.sampled_from(v.METRES), st.sampled_from(Turn))
 @settings(max_examples=100, deadline=None)
-def test_every_note_comes_back_in_time_as_loud_and_as_long(
-    strokes: list[Stroke], metre: Metre, turn: Turn
-) -> None:
+def test_every_note_comes_back_in_time_as_loud_and_as_long(strokes: list[Stroke], metre: Metre, turn: Turn) -> None:
     log = phrase(strokes, metre, turn)
     ids, played = tokenize(log), struck(log)
     accepted(ids)
@@ -94,9 +92,7 @@ def test_every_note_comes_back_in_time_as_loud_and_as_long(
     for note in notes:
         here = [p for p in played if p.pitch == note.pitch and abs(p.onset - note.onset) <= 4]
         assert any(abs(p.velocity - note.velocity) <= 2 for p in here)
-        lengths = [
-            q.onset + q.duration - p.onset for p, q in product(here, here)
-        ]  # p goes on in q: they merged
+        lengths = [q.onset + q.duration - p.onset for p, q in product(here, here)]  # p goes on in q: they merged
         assert any(_as_long(note, length, notes) for length in lengths), (note, here)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jamd.remi import vocabulary as v
@@ -93,6 +93,7 @@ def test_micros_fill_a_slot_evenly_and_never_meet_the_next() -> None:
 
 
 @given(st.integers(1, 50_000))
+@settings(deadline=None)
 def test_a_duration_takes_the_nearest_bin_in_the_logarithm(ticks: int) -> None:
     chosen = v.duration_ticks(v.duration_token(ticks))
     best = min(abs(math.log(ticks / other)) for other in v.DURATIONS)
@@ -118,6 +119,7 @@ def test_a_whole_tempo_in_range_is_kept(bpm: int) -> None:
 
 
 @given(st.floats(0.5, 5000))
+@settings(deadline=None)
 def test_any_tempo_is_said_at_the_nearest_octave_that_fits(bpm: float) -> None:
     said = v.tempo_bpm(*v.tempo_tokens(bpm))
     octaves = round(math.log2(said / bpm))

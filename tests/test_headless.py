@@ -1,0 +1,102 @@
+"""The headless musician: a call in, the call and an answer out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import mido
+import pytest
+
+from jamd.config import Settings
+from jamd.errors import MidiFileError, ModelError
+from jamd.headless import respond
+from tests.tiny import tiny_model
+
+CALL = Path(__file__).parents[1] / "jamd" / "models" / "call.mid"
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    model = tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx")
+    return Settings().with_options(engine_model=str(model), sampling_seed=5)
+
+
+def notes(path: Path, track: str) -> list[tuple[int, int, int]]:
+    """(tick, pitch, velocity) of a track's note-ons, at 480 a quarter."""
+    file = mido.MidiFile(path)
+    found, at = [], 0
+    for message in next(t for t in file.tracks if t.name == track):
+        at += message.time
+        if message.type == "note_on" and message.velocity:
+            found.append((at * 480 // file.ticks_per_beat, message.note, message.velocity))
+    return sorted(found)
+
+
+def unended(path: Path) -> int:
+    """Note-ons without their note-off."""
+    sounding: set[tuple[str, int]] = set()
+    for track in mido.MidiFile(path).tracks:
+        for message in track:
+            if message.type == "note_on" and message.velocity:
+                sounding.add((track.name, message.note))
+            elif message.type in ("note_on", "note_off"):
+                sounding.discard((track.name, message.note))
+    return len(sounding)
+
+
+def test_the_call_stands_unchanged_and_the_answer_follows_on_the_bar_line(settings: Settings, tmp_path: Path) -> None:
+    summary = respond(CALL, tmp_path / "jam.mid", settings)
+    assert notes(tmp_path / "jam.mid", "Performer") == notes(CALL, "Performer")
+    answer = notes(tmp_path / "jam.mid", "jamd")
+    assert len(answer) == summary.answer_notes > 0
+    assert answer[0][0] == 4 * 1920
+    assert max(tick for tick, _, _ in answer) < 8 * 1920
+    assert unended(tmp_path / "jam.mid") == 0
+
+
+def test_the_tempo_map_is_that_of_the_call(settings: Settings, tmp_path: Path) -> None:
+    respond(CALL, tmp_path / "jam.mid", settings)
+    tempi = [m.tempo for m in mido.MidiFile(tmp_path / "jam.mid") if m.type == "set_tempo"]
+    assert tempi == [mido.bpm2tempo(112)]
+
+
+def test_the_same_seed_and_call_give_the_same_bytes_and_another_seed_others(settings: Settings, tmp_path: Path) -> None:
+    written = []
+    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+        respond(CALL, tmp_path / name, settings.with_options(sampling_seed=seed))
+        written.append((tmp_path / name).read_bytes())
+    assert written[0] == written[1] != written[2]
+
+
+@pytest.mark.parametrize("bars", [1, 2, 6])
+def test_an_answer_has_the_bars_that_were_asked_for(settings: Settings, tmp_path: Path, bars: int) -> None:
+    respond(CALL, tmp_path / "jam.mid", settings.with_options(turn_bars=bars))
+    last = max(tick for tick, _, _ in notes(tmp_path / "jam.mid", "jamd"))
+    assert 4 * 1920 <= last < (4 + bars) * 1920
+
+
+def test_a_seed_of_zero_is_drawn_and_named(settings: Settings, tmp_path: Path) -> None:
+    drawn = respond(CALL, tmp_path / "a.mid", settings.with_options(sampling_seed=0)).seed
+    assert drawn > 0
+    respond(CALL, tmp_path / "b.mid", settings.with_options(sampling_seed=drawn))
+    assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()
+
+
+def test_a_file_without_notes_is_refused_with_the_reason(settings: Settings, tmp_path: Path) -> None:
+    drums = mido.MidiFile()
+    track = mido.MidiTrack([mido.Message("note_on", channel=9, note=36, velocity=90, time=0)])
+    track.append(mido.Message("note_off", channel=9, note=36, time=240))
+    drums.tracks.append(track)
+    drums.save(tmp_path / "drums.mid")
+    with pytest.raises(MidiFileError, match="no notes"):
+        respond(tmp_path / "drums.mid", tmp_path / "jam.mid", settings)
+    assert not (tmp_path / "jam.mid").exists()
+
+
+def test_a_model_that_is_none_is_refused_and_nothing_is_written(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "junk.onnx").write_bytes(b"junk")
+    engine = replace(settings.engine, model=str(tmp_path / "junk.onnx"))
+    with pytest.raises(ModelError):
+        respond(CALL, tmp_path / "jam.mid", replace(settings, engine=engine))
+    assert not (tmp_path / "jam.mid").exists()
