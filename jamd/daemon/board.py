@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from multiprocessing.shared_memory import SharedMemory
 
 from jamd.daemon.mailbox import Mailbox
@@ -66,12 +67,13 @@ class Board:
         """Sets a cell; only its owner does."""
         self._cells[_CELLS.index(cell)] = value
 
-    def close(self) -> None:
-        """Lets go; the owner also removes the block."""
+    def close(self, *, remove: bool = False) -> None:
+        """Lets go; the owner also removes the block, and so does a child that is left alone (`remove`)."""
         self._cells.release()
         self.ledger.release()
         for box in self._boxes.values():
             box.close()
         self._memory.close()
-        if self._owner:
-            self._memory.unlink()
+        if self._owner or remove:
+            with contextlib.suppress(FileNotFoundError):  # another child was quicker
+                self._memory.unlink()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from jamd.daemon.board import Board
-from jamd.daemon.child import Lifeline, guarded
+from jamd.daemon.child import Lifeline
 from jamd.daemon.rooms import load_improviser, manners
-from jamd.daemon.words import Finished, Hello, InputEnded, Job, Stop, Up, WireReplaced
+from jamd.daemon.words import Finished, Hello, InputEnded, Job, PlanEnded, Stop, Up, WireReplaced
 from jamd.engine.partner import Partner
 from jamd.music.events import Performed
 from jamd.music.messages import Watermark
@@ -17,12 +17,8 @@ IDLE_S = 0.002
 """How long an idle brain sleeps between two looks into its mailbox."""
 
 
-def run(job: Job) -> None:
+def play(job: Job, board: Board, lifeline: Lifeline) -> None:
     """The body of the brain process."""
-    guarded("brain", job, _play)
-
-
-def _play(job: Job, board: Board, lifeline: Lifeline) -> None:
     to_wire, to_main = board.box("brain_to_wire").put, board.box("brain_to_main").put
     improviser, session = load_improviser(job.settings, job.seed)
     partner = Partner(improviser, manners(job.settings), to_wire, to_main)
@@ -55,11 +51,15 @@ def _read(board: Board, partner: Partner) -> bool:
             partner.reach(message.time_ns, message.heard)
         elif isinstance(message, Performed | Timeline):
             partner.hear(message)
+        elif isinstance(message, PlanEnded):
+            partner.interrupt(message.time_ns)
+            board.box("brain_to_wire").put(Hello())
         elif isinstance(message, InputEnded):
             partner.end_of_input()
     for message in board.box("main_to_brain").take():
         if isinstance(message, WireReplaced):
             partner.interrupt(message.time_ns)
+            board.box("brain_to_wire").put(Hello())
         elif isinstance(message, Stop):
             return False
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
+import time
 import traceback
 from collections.abc import Callable
 from multiprocessing import parent_process
@@ -12,6 +13,7 @@ from types import FrameType
 from jamd.daemon.board import Board
 from jamd.daemon.words import Failed, Job
 from jamd.errors import JamdError
+from jamd.music.messages import Report
 
 LOOK_NS = 10_000_000
 """How often a child looks whether main lives: a look costs some 30 microseconds."""
@@ -22,14 +24,20 @@ class Lifeline:
 
     def __init__(self) -> None:
         self._parent, self._next_look, self._cut = parent_process(), 0, False
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: main decides
+        for number in (signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)):
+            signal.signal(number, signal.SIG_IGN)  # they reach the whole group: main decides
         signal.signal(signal.SIGTERM, self._on_term)
+
+    @property
+    def alone(self) -> bool:
+        """True once main is gone."""
+        return self._parent is not None and not self._parent.is_alive()
 
     def cut(self, now: int) -> bool:
         """True once main is gone or a SIGTERM has come."""
-        if now >= self._next_look and self._parent is not None:
+        if now >= self._next_look:
             self._next_look = now + LOOK_NS
-            self._cut = self._cut or not self._parent.is_alive()
+            self._cut = self._cut or self.alone
         return self._cut
 
     def _on_term(self, number: int, frame: FrameType | None) -> None:
@@ -39,16 +47,28 @@ class Lifeline:
 def guarded(process: str, job: Job, body: Callable[[Job, Board, Lifeline], None]) -> None:
     """Runs a child's body on the board; what goes wrong is told to main, which alone prints."""
     lifeline = Lifeline()
-    board = Board.join(job.board)
+    try:
+        board = Board.join(job.board)
+    except FileNotFoundError:
+        return  # main has left, and taken the board away
+    sound = _ran(process, job, body, board, lifeline)
+    gc.unfreeze()
+    gc.collect()  # what looked at the board's memory goes before it
+    board.close(remove=lifeline.alone)
+    if not sound:
+        raise SystemExit(1)
+
+
+def _ran(
+    process: str, job: Job, body: Callable[[Job, Board, Lifeline], None], board: Board, lifeline: Lifeline
+) -> bool:
+    """False where it failed, by a fault of ours: then main tries another. No error outlives this: they hold memory."""
+    tell = board.box(f"{process}_to_main").put
     try:
         body(job, board, lifeline)
     except JamdError as error:
-        board.box(f"{process}_to_main").put(Failed(process, error))
+        tell(Failed(process, error))
     except Exception:
-        bug = JamdError(f"the {process} failed:\n{traceback.format_exc()}", "Please report it.")
-        board.box(f"{process}_to_main").put(Failed(process, bug))
-        raise SystemExit(1) from None
-    finally:
-        gc.unfreeze()
-        gc.collect()  # what looked at the board's memory goes before it
-        board.close()
+        tell(Report(time.monotonic_ns(), "crashed", {"process": process, "why": traceback.format_exc()}))
+        return False
+    return True

@@ -29,7 +29,11 @@ class Diary:
     def write(self, report: Report) -> None:
         """One stage: always into the file, on the screen when it is a change of state."""
         if self._file is not None:
-            self._file.write(json.dumps({"t_ns": report.time_ns, "what": report.what, **report.facts}) + "\n")
+            try:
+                self._file.write(json.dumps({"t_ns": report.time_ns, "what": report.what, **report.facts}) + "\n")
+            except OSError as error:  # a full disk ends the events, never the music
+                self._file = None
+                self._say(f"the events cannot be written any more: {error.strerror}")
         line = _line(report)
         if line:
             self._say(line)
@@ -54,6 +58,8 @@ def _line(report: Report) -> str:
             return f"{facts['process']} ready: {rest}"
         case "replaced":
             return f"the {facts['process']} died and was replaced"
+        case "crashed":
+            return f"the {facts['process']} failed, please report it:\n{facts['why']}"
         case "barge_in":
             return "you play: the answer stops"
         case "late":

@@ -12,6 +12,7 @@ from pathlib import Path
 from jamd import __version__
 from jamd.config import Settings
 from jamd.daemon.diary import Diary
+from jamd.daemon.signals import Signals
 from jamd.daemon.supervisor import Supervisor
 from jamd.daemon.words import Job
 from jamd.errors import ConfigError
@@ -19,21 +20,19 @@ from jamd.midi.ports import FILE_PREFIX
 from jamd.midi.recording import build_midi, recover
 
 
-def jam(
-    settings: Settings, events: Path | None, say: Callable[[str], None], wanted: Path | None = None
-) -> int:
+def jam(settings: Settings, events: Path | None, say: Callable[[str], None], wanted: Path | None = None) -> int:
     """Plays one jam; the exit code. What was recorded is there however it ended; its .mid goes to `wanted` too."""
     model = settings.engine.path  # a missing model is said before anything is opened
     seed = settings.sampling.seed or secrets.randbelow(2**32 - 1) + 1
     wanted = wanted or _wanted_file(settings)
     diary = Diary(say, events)
-    with tempfile.TemporaryDirectory(prefix="jamd-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="jamd-") as scratch, Signals() as signals:
         _recover(settings, say)
         log = _log_path(settings, Path(scratch)) if settings.record.on or wanted else None
         ports = f"in {settings.midi.in_}, out {settings.midi.out}"
         say(f"jamd {__version__}: {ports}, model {model.name}, seed {seed}")
         try:
-            return Supervisor(lambda board: Job(board, settings, seed, log), diary).run()
+            return Supervisor(lambda board: Job(board, settings, seed, log), diary, signals).run()
         finally:
             if log is not None and log.exists():
                 _keep(log, settings.record.on, wanted, say)
@@ -46,9 +45,7 @@ def _wanted_file(settings: Settings) -> Path | None:
         return None
     path = Path(out.removeprefix(FILE_PREFIX)).expanduser()
     if not path.parent.is_dir():
-        raise ConfigError(
-            f"there is no folder {path.parent} to write {path.name} to", "Make it, or name another."
-        )
+        raise ConfigError(f"there is no folder {path.parent} to write {path.name} to", "Make it, or name another.")
     return path
 
 

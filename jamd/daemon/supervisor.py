@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
-import signal
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from types import FrameType
 
-from jamd.daemon import brain, wire
+from jamd.daemon import brain_start, wire
 from jamd.daemon.board import Board
 from jamd.daemon.diary import Diary
+from jamd.daemon.signals import Signals
 from jamd.daemon.words import BrainGone, Failed, Finished, Job, Stop, Up, WireReplaced
 from jamd.errors import JamdError
 from jamd.music.messages import Report
@@ -28,53 +29,65 @@ CRASHES, CRASH_WINDOW_NS = 5, 60_000 * MS
 """So many deaths within this time are no accident."""
 
 
+@dataclass(frozen=True, slots=True)
+class _WireProcess:
+    """A wire that has everything loaded and waits for its word: that is how a spare is quick."""
+
+    process: BaseProcess
+    word: Connection
+
+    def go(self) -> None:
+        """Lets it open the ports."""
+        with contextlib.suppress(OSError):  # it has died: main will see
+            self.word.send(True)
+
+
 class Supervisor:
     """Owns the children and their lifetimes, and the board that they share."""
 
-    def __init__(self, job: Callable[[str], Job], diary: Diary) -> None:
+    def __init__(self, job: Callable[[str], Job], diary: Diary, signals: Signals) -> None:
         self._context = multiprocessing.get_context("spawn")
-        self._board = Board.create()
-        self._job = job(self._board.name)
-        self._diary = diary
+        self._diary, self._signals = diary, signals
         self._deaths: list[int] = []
-        self._signals = 0
         self._up: set[str] = set()
         self._finished = False
-        self._wire, self._go = self._start_wire()
-        self._go.send(True)
-        self._brain = self._start("brain", brain.run, self._job)
-        self._spare: tuple[BaseProcess, Connection] | None = None
+        with signals.kept_from_children():  # the helper that cleans up shared memory is one too
+            self._board = Board.create()
+        self._job = job(self._board.name)
+        self._wire = self._start_wire()
+        self._wire.go()
+        self._brain = self._start("brain", brain_start.run, self._job)
+        self._spare: _WireProcess | None = None
 
     def run(self) -> int:
         """Watches until a signal, the end of the input or a failure that cannot be mended; the exit code."""
-        previous = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
-            while not self._signals and not self._finished:
-                wait([self._wire.sentinel, self._brain.sentinel], LOOK_S)
+            while not self._signals.count and not self._finished:
+                wait([self._wire.process.sentinel, self._brain.sentinel], LOOK_S)
                 self._read()
                 self._watch(time.monotonic_ns())
         finally:
             self._stop()
-            for number, handler in previous.items():
-                signal.signal(number, handler)
         return 0
 
     # children
 
     def _start(self, name: str, body: Callable[..., None], *args: object) -> BaseProcess:
         process = self._context.Process(target=body, args=args, name=f"jamd-{name}", daemon=True)
-        process.start()
+        with self._signals.kept_from_children():
+            process.start()
         return process
 
-    def _start_wire(self) -> tuple[BaseProcess, Connection]:
-        """A wire that has everything loaded and waits for its word: that is how a spare is quick."""
+    def _start_wire(self) -> _WireProcess:
         theirs, ours = self._context.Pipe(duplex=False)
         process = self._start("wire", wire.run, self._job, theirs)
         theirs.close()
-        return process, ours
+        return _WireProcess(process, ours)
 
     def _watch(self, now: int) -> None:
-        if self._dead(self._wire, "wire_beat_ns", WIRE_HUNG_NS, now):
+        if self._signals.count:
+            return  # whoever ends the whole session has told the children too
+        if self._dead(self._wire.process, "wire_beat_ns", WIRE_HUNG_NS, now):
             self._replace_wire(now)
         if self._dead(self._brain, "brain_beat_ns", BRAIN_HUNG_NS, now):
             self._replace_brain(now)
@@ -88,29 +101,30 @@ class Supervisor:
         return beat > 0 and now - beat > limit_ns
 
     def _replace_wire(self, now: int) -> None:
-        _kill(self._wire)
+        _kill(self._wire.process)
+        self._wire.word.close()
+        self._read()  # its last words may be that there is no port to play to
         self._board.write("wire_beat_ns", 0)
-        self._wire, self._go = self._spare or self._start_wire()
-        self._go.send(True)
-        self._spare = None
+        spare, self._spare = self._spare, None
+        self._wire = spare if spare and spare.process.is_alive() else self._start_wire()
+        self._wire.go()
         self._board.box("main_to_brain").put(WireReplaced(now))
         self._died("wire", now)
 
     def _replace_brain(self, now: int) -> None:
         _kill(self._brain)
+        self._read()
         self._board.box("main_to_wire").put(BrainGone())
         self._board.write("brain_beat_ns", 0)
         self._died("brain", now)
-        self._brain = self._start("brain", brain.run, self._job)
+        self._brain = self._start("brain", brain_start.run, self._job)
 
     def _died(self, name: str, now: int) -> None:
         self._up.discard(name)
         self._diary.write(Report(now, "replaced", {"process": name}))
         self._deaths = [t for t in self._deaths if now - t < CRASH_WINDOW_NS] + [now]
         if len(self._deaths) > CRASHES:
-            raise JamdError(
-                f"the {name} keeps dying", "Run again with --events FILE.jsonl and look at its last lines."
-            )
+            raise JamdError(f"the {name} keeps dying", "Run again with --events FILE.jsonl and look at its last lines.")
 
     # what they say
 
@@ -129,21 +143,18 @@ class Supervisor:
 
     # the end
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        self._signals += 1
-
     def _stop(self) -> None:
         """Silence first: the wire is asked, and given its time; a second signal insists."""
-        children = [self._wire, self._brain, *([self._spare[0]] if self._spare else [])]
+        spares = [self._spare] if self._spare else []
         for box in ("main_to_wire", "main_to_brain"):
             self._board.box(box).put(Stop())
-        for connection in (self._go, *([self._spare[1]] if self._spare else [])):
-            connection.close()
-        asked, deadline = self._signals, time.monotonic() + STOP_S
-        while self._wire.is_alive() and time.monotonic() < deadline and self._signals - asked < 1:
-            self._wire.join(LOOK_S)
-        for child in children:
-            _kill(child)
+        for waiting in (self._wire, *spares):
+            waiting.word.close()
+        asked, deadline = self._signals.count, time.monotonic() + STOP_S
+        while self._wire.process.is_alive() and time.monotonic() < deadline and self._signals.count == asked:
+            self._wire.process.join(LOOK_S)
+        for process in (self._wire.process, self._brain, *(spare.process for spare in spares)):
+            _kill(process)
         try:
             self._read()
         except JamdError as error:

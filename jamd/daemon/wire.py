@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from contextlib import ExitStack
 from multiprocessing.connection import Connection
 
 from jamd.config import Settings
 from jamd.daemon.board import Board
 from jamd.daemon.child import Lifeline, guarded
-from jamd.daemon.words import BrainGone, Hello, InputEnded, Job, Stop, Up
-from jamd.errors import ConfigError
+from jamd.daemon.words import BrainGone, Hello, InputEnded, Job, PlanEnded, Stop, Up
+from jamd.errors import ConfigError, PortError
 from jamd.midi.file_ports import FileInput
-from jamd.midi.ledger import Ledger
+from jamd.midi.ledger import Ledger, panic_messages
+from jamd.midi.names import same_device
 from jamd.midi.pacing import Pacer, quiet_garbage, request_priority
-from jamd.midi.port_types import InputPort, OutputPort
+from jamd.midi.port_types import Device, InputPort, OutputPort
 from jamd.midi.ports import open_input, open_output, parse_spec
 from jamd.midi.recorder import FileRecorder, NullRecorder, Recorder
 from jamd.midi.wire import Wire, WireSettings
+from jamd.music.plan import Plan
 from jamd.remi.vocabulary import METRES
 
 MS = 1_000_000
@@ -34,14 +38,14 @@ def run(job: Job, go: Connection) -> None:
     guarded("wire", job, _play)
 
 
-def wire_settings(settings: Settings, same_device: bool) -> WireSettings:
-    """How the wire behaves, from the settings."""
+def wire_settings(settings: Settings, same: bool) -> WireSettings:
+    """How the wire behaves, from the settings; `same`: both ports are one device."""
     channel, thru = settings.midi.channel, settings.midi.thru
     return WireSettings(
         input_channel=channel - 1 if channel else None,
         output_channel=channel - 1 if channel else 0,
-        thru=not same_device if thru == "auto" else bool(thru),
-        same_device=same_device,
+        thru=not same if thru == "auto" else bool(thru),
+        same_device=same,
         tolerance_ns=settings.player.late_ms * MS,
     )
 
@@ -49,27 +53,36 @@ def wire_settings(settings: Settings, same_device: bool) -> WireSettings:
 def _play(job: Job, board: Board, lifeline: Lifeline) -> None:
     midi = job.settings.midi
     realtime = job.settings.player.realtime and request_priority()  # before the ports: their threads inherit it
-    output = open_output(parse_spec(midi.out), midi.api)
-    source = open_input(parse_spec(midi.in_), midi.api, METRES)
-    try:
+    with ExitStack() as opened:
+        output = open_output(parse_spec(midi.out), midi.api)
+        opened.callback(output.close)
+        _silence(board, output)  # what a predecessor left sounding ends before the input is looked for
+        opened.callback(_silence, board, output)  # and what this one leaves, if it fails
+        source = open_input(parse_spec(midi.in_), midi.api, METRES)
+        opened.callback(source.close)
         wire = _build(job, board, source, output)
         wire.start(time.monotonic_ns())
-        up = Up("wire", {"in": source.name, "out": output.name, "realtime": realtime})
-        board.box("wire_to_main").put(up)
+        board.box("wire_to_main").put(Up("wire", {"in": source.name, "out": output.name, "realtime": realtime}))
         quiet_garbage()
-        _loop(board, wire, source, Pacer(realtime), lifeline)
+        _loop(_Joint(board, wire, source), board, wire, Pacer(realtime), lifeline)
         wire.close(time.monotonic_ns())
-    finally:
-        source.close()
-        output.close()
+
+
+def _silence(board: Board, output: OutputPort) -> None:
+    """Ends what the ledger says is sounding; the ledger keeps it until the wire has silenced it too."""
+    with contextlib.suppress(PortError):
+        for message in panic_messages(Ledger(board.ledger)):
+            output.send(message)
 
 
 def _build(job: Job, board: Board, source: InputPort, output: OutputPort) -> Wire:
     file = source if isinstance(source, FileInput) else None
     if file is not None and (began := board.read("file_start_ns")):
         file.start(began, time.monotonic_ns())
+    midi = job.settings.midi
+    devices = isinstance(parse_spec(midi.in_), Device) and isinstance(parse_spec(midi.out), Device)
     return Wire(
-        wire_settings(job.settings, source.name == output.name),
+        wire_settings(job.settings, devices and same_device(source.name, output.name)),
         source,
         output,
         Ledger(board.ledger),
@@ -92,41 +105,61 @@ def _recorder(job: Job) -> Recorder:
         ) from None
 
 
-def _loop(board: Board, wire: Wire, source: InputPort, pacer: Pacer, lifeline: Lifeline) -> None:
-    brain_alive = ended = False
+def _loop(joint: _Joint, board: Board, wire: Wire, pacer: Pacer, lifeline: Lifeline) -> None:
     now = time.monotonic_ns()
     while not lifeline.cut(now):
         board.write("wire_beat_ns", now)
-        _read_brain(board, wire, source, now)
-        if not _read_main(board, wire, now):
+        if not joint.step(now):
             return
-        beat = board.read("brain_beat_ns")
-        if brain_alive and now - beat > BRAIN_SILENT_NS:
-            wire.end_plan(now, "brain_silent")
-        brain_alive = now - beat <= BRAIN_SILENT_NS
         wake = wire.step(now)
         board.write("heard", wire.heard)
-        if not ended and isinstance(source, FileInput) and source.ended(now):
-            ended = board.box("wire_to_brain").put(InputEnded())
         now = pacer.wait(wake)
 
 
-def _read_brain(board: Board, wire: Wire, source: InputPort, now: int) -> None:
-    for message in board.box("brain_to_wire").take():
-        if isinstance(message, Hello):
-            if isinstance(source, FileInput) and not board.read("file_start_ns"):
-                board.write("file_start_ns", now + FILE_LEAD_NS)
-                source.start(now + FILE_LEAD_NS)
-            wire.greet(now)
-        else:
-            wire.take(message)  # type: ignore[arg-type]  # the brain sends plans and log entries
+class _Joint:
+    """Joins the wire to brain and main: reads what they say, watches the brain's heart, says when a file is over."""
 
+    def __init__(self, board: Board, wire: Wire, source: InputPort) -> None:
+        self._board, self._wire, self._source = board, wire, source
+        self._greeted = False  # plans of a brain that has not greeted this wire were made for another
+        self._brain_alive = self._ended = False
 
-def _read_main(board: Board, wire: Wire, now: int) -> bool:
-    """False when it is time to leave."""
-    for message in board.box("main_to_wire").take():
-        if isinstance(message, BrainGone):
-            wire.end_plan(now, "brain_gone")
-        elif isinstance(message, Stop):
-            return False
-    return True
+    def step(self, now: int) -> bool:
+        """False when it is time to leave."""
+        self._read_brain(now)
+        self._watch_brain(now)
+        source = self._source
+        if not self._ended and isinstance(source, FileInput) and source.ended(now):
+            self._ended = self._board.box("wire_to_brain").put(InputEnded())
+        return self._read_main(now)
+
+    def _read_brain(self, now: int) -> None:
+        for message in self._board.box("brain_to_wire").take():
+            if isinstance(message, Hello):
+                self._greeted = True
+                self._start_file(now)
+                self._wire.greet(now)
+            elif self._greeted or not isinstance(message, Plan):
+                self._wire.take(message)  # type: ignore[arg-type]  # the brain sends plans and log entries
+
+    def _start_file(self, now: int) -> None:
+        if isinstance(self._source, FileInput) and not self._board.read("file_start_ns"):
+            self._board.write("file_start_ns", now + FILE_LEAD_NS)
+            self._source.start(now + FILE_LEAD_NS)
+
+    def _watch_brain(self, now: int) -> None:
+        alive = now - self._board.read("brain_beat_ns") <= BRAIN_SILENT_NS
+        if self._brain_alive and not alive:
+            self._greeted = False
+            self._wire.end_plan(now, "brain_silent")
+            self._board.box("wire_to_brain").put(PlanEnded(now))
+        self._brain_alive = alive
+
+    def _read_main(self, now: int) -> bool:
+        """False when it is time to leave."""
+        for message in self._board.box("main_to_wire").take():
+            if isinstance(message, BrainGone):
+                self._wire.end_plan(now, "brain_gone")
+            elif isinstance(message, Stop):
+                return False
+        return True

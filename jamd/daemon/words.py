@@ -56,8 +56,15 @@ class WireReplaced:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanEnded:
+    """From the wire to the brain: you were silent for so long that your plan has ended."""
+
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Hello:
-    """From a new brain to the wire: tell me where the beats are."""
+    """From the brain to a wire that is new to it: plans from here on are for you; tell me where the beats are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ class Grammar:
         self._last = _START
         self._slots = 0  # of this bar; 0 before the first
         self._floor = 0  # the earliest slot that may come next
-        self._silent = 0  # bars since the last Position, this one counted
+        self._silent = 0  # bars since the last Position or turn token, this one counted
         # False where an open note forbids another; shared with copies: replaced, never changed in place
         self._free = np.ones(_PITCHES, np.bool_)
         self._fresh: tuple[int, ...] = ()  # open since this slot's centre: what Micro puts before may still come
@@ -229,7 +229,7 @@ class Grammar:
             mask[_LATE_MICROS] = False
 
     def _bound(self, mask: Mask, bounds: Bounds) -> None:
-        if self._silent > bounds.silent_bars:
+        if self._silent > bounds.silent_bars and self.next_slot is not None:
             mask[v.BAR] = False
         if self._notes >= bounds.notes:
             mask[_MICROS] = False
@@ -273,7 +273,7 @@ class Grammar:
                 self._slots = self.metre.ticks // v.SLOT_TICKS
             case "Call" | "Response":
                 self.turn = Turn.CALL if name == "Call" else Turn.RESPONSE
-                self._floor = max(self.position, 0)
+                self._floor, self._silent = max(self.position, 0), 0
 
     def _hold_fresh(self) -> None:
         if self._fresh:

@@ -17,7 +17,8 @@ from tests.remi.matching import lost, said, struck
 DATA = Path(os.environ.get("JAMD_DATA", Path(__file__).parents[3] / "shared" / "data"))
 PIECES = 2
 LONGEST_NS = 180 * 10**9
-SETS = sorted(DATA.glob("*.tar.xz")) or [None]
+NO_MIDI = {"improvisor_leadsheets.tar.xz"}  # chord charts as text
+SETS = [path for path in sorted(DATA.glob("*.tar.xz")) if path.name not in NO_MIDI] or [None]
 
 
 def pieces(archive: Path, folder: Path) -> list[Path]:
@@ -38,8 +39,7 @@ def test_pieces_are_accepted_and_keep_every_note(archive: Path | None, tmp_path:
     if archive is None:
         pytest.skip(f"no training data in {DATA} (JAMD_DATA names another folder)")
     paths = pieces(archive, tmp_path)
-    if not paths:
-        pytest.skip(f"{archive.name} holds no MIDI file")
+    assert paths, f"{archive.name} holds no MIDI file"
     for path in paths:
         _check(read_midi(path, v.METRES))
 

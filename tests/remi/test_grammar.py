@@ -330,6 +330,13 @@ def test_sampling_goes_on_from_a_walk_and_leaves_it_alone() -> None:
     assert walk.bounds is None and (walk.allowed() == before).all() and walk.next_slot == 3
 
 
+def test_silence_before_a_turn_does_not_forbid_the_next_bar() -> None:
+    ids = [v.BOS, v.CALL, v.BAR, v.TIME_SIGNATURE.of("4/4"), *[v.BAR] * 9]
+    assert not walked(ids).sampling(Bounds(silent_bars=4)).allowed()[v.BAR]
+    assert walked([*ids, v.RESPONSE]).sampling(Bounds(silent_bars=4)).allowed()[v.BAR]
+    assert walked(ids).sampling(Bounds(silent_bars=4), earliest=48).allowed()[v.BAR]
+
+
 def test_what_the_bounds_leave_free_may_be_sampled() -> None:
     ids = sample(opened(Bounds(turns=True, metre=True, tempo=True)), 3000)
     assert {"Call", "Response", "Time Signature", "Tempo Class"} <= {name(token) for token in ids}
@@ -381,7 +388,7 @@ def test_positions_stay_inside_the_metre(metre: Metre) -> None:
 
 
 def test_a_grammar_that_starts_in_the_middle_goes_on_like_one_that_came_there() -> None:
-    rng, bounds = np.random.default_rng(5), Bounds(silent_bars=999)  # a Place does not count silent bars
+    rng, bounds = np.random.default_rng(5), Bounds(silent_bars=1)
     for seed in range(20):
         came, cursor = opened(bounds), Cursor()
         ids = sample(came, int(rng.integers(50, 400)), seed)
