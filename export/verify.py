@@ -23,7 +23,7 @@ from jamd.engine.ring import MAX_PIECE
 from jamd.engine.session import Session
 
 TOLERANCE = 2e-5
-"""Greatest difference, relative to the largest number (at least 1); float32 rounding is a twentieth of it."""
+"""Greatest difference, relative to the largest number (at least 1); float32 rounding is a tenth of it."""
 CUTS = (1, 1, 1, 2, 5, 8, 17, MAX_PIECE, 3 * MAX_PIECE)
 """Tokens fed at once: single steps, drafts, prefills within and across segments."""
 

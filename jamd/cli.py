@@ -221,7 +221,6 @@ def tokens(file: Path, as_json: bool) -> None:
     from jamd.midi.smf import read_midi
     from jamd.remi.encoder import tokenize
     from jamd.remi.listing import listing
-    from jamd.remi.vocabulary import METRES
 
-    ids = tokenize(read_midi(file, METRES).entries)
+    ids = tokenize(read_midi(file).entries)
     click.echo(json.dumps(ids) if as_json else "\n".join(listing(ids)))

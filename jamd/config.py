@@ -86,7 +86,7 @@ class Midi:
     in_: str = setting(
         "virtual", 'Port to listen to: a name or a part of one, "virtual", "virtual:NAME" or "file:PATH.mid".'
     )
-    out: str = setting("virtual", "Port to play to: spelled like in.")
+    out: str = setting("virtual", 'Port to play to: spelled like in, or "synth:" for fluidsynth.')
     api: str = setting("auto", "MIDI system.", choices=("auto", "alsa", "jack"))
     channel: int = setting(
         0, "Channel to listen to, 0 for all of them; the answer goes out on it, or on 1.", low=0, high=16

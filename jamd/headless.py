@@ -40,7 +40,7 @@ def respond(call: Path, out: Path, settings: Settings) -> Summary:
 
     Raises MidiFileError where the file cannot be read or holds no notes, ModelError where there is no model.
     """
-    read = read_midi(call, v.METRES)
+    read = read_midi(call)
     entries = read.entries
     onsets = [e for e in entries if isinstance(e, Performed) and e.kind is Kind.NOTE_ON]
     if not onsets:
@@ -68,7 +68,8 @@ def _entry(entries: Sequence[LogEntry]) -> tuple[Timeline, int]:
     last = max(e.time_ns for e in performed if e.kind is Kind.NOTE_ON)
     end = max(e.time_ns for e in performed)
     timeline = [t for t in timelines if t.time_ns <= end][-1]
-    slack = timeline.metre.beat_ticks // 2  # a last note that hangs over the bar line does not cost a bar
+    metre = timeline.metre
+    slack = min(metre.beat_ticks, metre.ticks) // 2  # a last note that hangs over the bar line costs no bar
     return timeline, timeline.next_bar_line(max(timeline.tick_at(last) + 1, timeline.tick_at(end) - slack))
 
 

@@ -302,7 +302,7 @@ def test_version_and_module_are_the_command() -> None:
 
 
 def test_help_arguments_and_the_list_of_ports_cost_no_heavy_import() -> None:
-    heavy = ["numpy", "onnxruntime", "torch", "multiprocessing", "asyncio"]
+    heavy = ["numpy", "onnxruntime", "torch", "mido", "multiprocessing", "asyncio"]
     code = f"import sys, jamd.cli, jamd.midi.ports; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

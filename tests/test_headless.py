@@ -11,9 +11,11 @@ import pytest
 from jamd.config import Settings
 from jamd.errors import MidiFileError, ModelError
 from jamd.headless import respond
+from tests.midi.files import by_mido
 from tests.tiny import tiny_model
 
 CALL = Path(__file__).parents[1] / "jamd" / "models" / "call.mid"
+CALL_OF_FIVE_BEATS = [(480 * i + off, kind) for i in range(5) for off, kind in ((0, "note_on"), (440, "note_off"))]
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +76,21 @@ def test_an_answer_has_the_bars_that_were_asked_for(settings: Settings, tmp_path
     respond(CALL, tmp_path / "jam.mid", settings.with_options(turn_bars=bars))
     last = max(tick for tick, _, _ in notes(tmp_path / "jam.mid", "jamd"))
     assert 4 * 1920 <= last < (4 + bars) * 1920
+
+
+@pytest.mark.parametrize(("numerator", "denominator", "bar"), [(7, 4, 3360), (5, 8, 1200), (1, 8, 240)])
+def test_in_any_metre_the_answer_begins_on_a_bar_line_and_has_its_length(
+    settings: Settings, tmp_path: Path, numerator: int, denominator: int, bar: int
+) -> None:
+    signature = mido.MetaMessage("time_signature", numerator=numerator, denominator=denominator)
+    line = [(tick, mido.Message(kind, note=60, velocity=64)) for tick, kind in CALL_OF_FIVE_BEATS]
+    call = by_mido(tmp_path / "call.mid", [(0, signature), *line])
+    respond(call, tmp_path / "jam.mid", settings.with_options(turn_bars=2))
+    answer = [tick for tick, _, _ in notes(tmp_path / "jam.mid", "jamd")]
+    entry = -(-2400 // bar) * bar
+    assert abs(answer[0] - entry) <= 20 and answer[-1] < entry + 2 * bar
+    said = [m for m in mido.MidiFile(tmp_path / "jam.mid") if m.type == "time_signature"]
+    assert [(m.numerator, m.denominator) for m in said] == [(numerator, denominator)]
 
 
 def test_a_seed_of_zero_is_drawn_and_named(settings: Settings, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import time
 from jamd.daemon.board import Board
 from jamd.daemon.child import Lifeline
 from jamd.daemon.rooms import load_improviser, manners
-from jamd.daemon.words import Finished, Hello, InputEnded, Job, PlanEnded, Stop, Up, WireReplaced
+from jamd.daemon.words import Finished, Hello, InputEnded, Job, PlanEnded, Stop, Up
 from jamd.engine.partner import Partner
 from jamd.music.events import Performed
 from jamd.music.messages import Watermark
@@ -36,7 +36,7 @@ def play(job: Job, board: Board, lifeline: Lifeline) -> None:
         board.write("brain_beat_ns", now)
         if not _read(board, partner):
             return
-        busy = partner.step(now)
+        busy = partner.step(time.monotonic_ns())  # reading may have taken its time
         if partner.finished and not finished:
             finished = True
             to_main(Finished())
@@ -52,14 +52,8 @@ def _read(board: Board, partner: Partner) -> bool:
         elif isinstance(message, Performed | Timeline):
             partner.hear(message)
         elif isinstance(message, PlanEnded):
-            partner.interrupt(message.time_ns)
+            partner.interrupt(message.time_ns, deaf=message.deaf)
             board.box("brain_to_wire").put(Hello())
         elif isinstance(message, InputEnded):
             partner.end_of_input()
-    for message in board.box("main_to_brain").take():
-        if isinstance(message, WireReplaced):
-            partner.interrupt(message.time_ns)
-            board.box("brain_to_wire").put(Hello())
-        elif isinstance(message, Stop):
-            return False
-    return True
+    return not any(isinstance(message, Stop) for message in board.box("main_to_brain").take())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from jamd.daemon.diary import Diary
 from jamd.daemon.signals import Signals
 from jamd.daemon.supervisor import Supervisor
 from jamd.daemon.words import Job
+from jamd.engine import LARGE_PAGES
 from jamd.errors import ConfigError
 from jamd.midi.ports import FILE_PREFIX
 from jamd.midi.recording import build_midi, recover
@@ -31,6 +33,8 @@ def jam(settings: Settings, events: Path | None, say: Callable[[str], None], wan
         log = _log_path(settings, Path(scratch)) if settings.record.on or wanted else None
         ports = f"in {settings.midi.in_}, out {settings.midi.out}"
         say(f"jamd {__version__}: {ports}, model {model.name}, seed {seed}")
+        for name, value in LARGE_PAGES.items():
+            os.environ.setdefault(name, value)  # for the brain, which begins with it
         try:
             return Supervisor(lambda board: Job(board, settings, seed, log), diary, signals).run()
         finally:

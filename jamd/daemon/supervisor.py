@@ -14,7 +14,7 @@ from jamd.daemon import brain_start, wire
 from jamd.daemon.board import Board
 from jamd.daemon.diary import Diary
 from jamd.daemon.signals import Signals
-from jamd.daemon.words import BrainGone, Failed, Finished, Job, Stop, Up, WireReplaced
+from jamd.daemon.words import BrainGone, Failed, Finished, Job, Stop, Up
 from jamd.errors import JamdError
 from jamd.music.messages import Report
 
@@ -36,10 +36,10 @@ class _WireProcess:
     process: BaseProcess
     word: Connection
 
-    def go(self) -> None:
-        """Lets it open the ports."""
+    def go(self, since_ns: int = 0) -> None:
+        """Lets it open the ports; `since_ns`: when its predecessor was found dead."""
         with contextlib.suppress(OSError):  # it has died: main will see
-            self.word.send(True)
+            self.word.send(since_ns)
 
 
 class Supervisor:
@@ -107,8 +107,7 @@ class Supervisor:
         self._board.write("wire_beat_ns", 0)
         spare, self._spare = self._spare, None
         self._wire = spare if spare and spare.process.is_alive() else self._start_wire()
-        self._wire.go()
-        self._board.box("main_to_brain").put(WireReplaced(now))
+        self._wire.go(now)
         self._died("wire", now)
 
     def _replace_brain(self, now: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from contextlib import ExitStack
+from functools import partial
 from multiprocessing.connection import Connection
 
 from jamd.config import Settings
@@ -21,7 +22,6 @@ from jamd.midi.ports import open_input, open_output, parse_spec
 from jamd.midi.recorder import FileRecorder, NullRecorder, Recorder
 from jamd.midi.wire import Wire, WireSettings
 from jamd.music.plan import Plan
-from jamd.remi.vocabulary import METRES
 
 MS = 1_000_000
 BRAIN_SILENT_NS = 150 * MS
@@ -32,10 +32,10 @@ FILE_LEAD_NS = 50 * MS
 def run(job: Job, go: Connection) -> None:
     """The body of the wire process: everything is loaded, then it waits for its word."""
     try:
-        go.recv()
+        since_ns = go.recv()
     except EOFError:
         return
-    guarded("wire", job, _play)
+    guarded("wire", job, partial(_play, since_ns))
 
 
 def wire_settings(settings: Settings, same: bool) -> WireSettings:
@@ -50,7 +50,7 @@ def wire_settings(settings: Settings, same: bool) -> WireSettings:
     )
 
 
-def _play(job: Job, board: Board, lifeline: Lifeline) -> None:
+def _play(since_ns: int, job: Job, board: Board, lifeline: Lifeline) -> None:
     midi = job.settings.midi
     realtime = job.settings.player.realtime and request_priority()  # before the ports: their threads inherit it
     with ExitStack() as opened:
@@ -58,13 +58,15 @@ def _play(job: Job, board: Board, lifeline: Lifeline) -> None:
         opened.callback(output.close)
         _silence(board, output)  # what a predecessor left sounding ends before the input is looked for
         opened.callback(_silence, board, output)  # and what this one leaves, if it fails
-        source = open_input(parse_spec(midi.in_), midi.api, METRES)
+        source = open_input(parse_spec(midi.in_), midi.api)
         opened.callback(source.close)
         wire = _build(job, board, source, output)
         wire.start(time.monotonic_ns())
         board.box("wire_to_main").put(Up("wire", {"in": source.name, "out": output.name, "realtime": realtime}))
+        if since_ns:
+            board.box("wire_to_brain").put(PlanEnded(since_ns, deaf=True))
         quiet_garbage()
-        _loop(_Joint(board, wire, source), board, wire, Pacer(realtime), lifeline)
+        _loop(Joint(board, wire, source), board, wire, Pacer(realtime), lifeline)
         wire.close(time.monotonic_ns())
 
 
@@ -105,7 +107,7 @@ def _recorder(job: Job) -> Recorder:
         ) from None
 
 
-def _loop(joint: _Joint, board: Board, wire: Wire, pacer: Pacer, lifeline: Lifeline) -> None:
+def _loop(joint: Joint, board: Board, wire: Wire, pacer: Pacer, lifeline: Lifeline) -> None:
     now = time.monotonic_ns()
     while not lifeline.cut(now):
         board.write("wire_beat_ns", now)
@@ -116,7 +118,7 @@ def _loop(joint: _Joint, board: Board, wire: Wire, pacer: Pacer, lifeline: Lifel
         now = pacer.wait(wake)
 
 
-class _Joint:
+class Joint:
     """Joins the wire to brain and main: reads what they say, watches the brain's heart, says when a file is over."""
 
     def __init__(self, board: Board, wire: Wire, source: InputPort) -> None:

@@ -49,17 +49,12 @@ class BrainGone:
 
 
 @dataclass(frozen=True, slots=True)
-class WireReplaced:
-    """To the brain: a new wire plays; what the old one had not played is lost."""
-
-    time_ns: int
-
-
-@dataclass(frozen=True, slots=True)
 class PlanEnded:
-    """From the wire to the brain: you were silent for so long that your plan has ended."""
+    """From the wire to the brain: what you planned has ended, since you were silent or my predecessor died."""
 
     time_ns: int
+    deaf: bool = False
+    """True when nobody listened for a while from then on."""
 
 
 @dataclass(frozen=True, slots=True)

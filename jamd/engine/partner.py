@@ -139,9 +139,16 @@ class Partner:
         """The performer will play no more: once what was played is answered, `finished` is true."""
         self._ended = True
 
-    def interrupt(self, time_ns: int) -> None:
-        """What was being played has stopped (the wire was replaced): the answer is what was heard of it."""
-        self._yield(time_ns)
+    def interrupt(self, time_ns: int, *, deaf: bool = False) -> None:
+        """What was being played has stopped (it came too late, or the wire died): the answer is what was heard of it.
+
+        `deaf`: nobody listened for a while from then on, so keys and pedal that were down count as let go.
+        """
+        self._yield(time_ns, "interrupted")
+        if deaf:
+            for event in self._phrase.let_go(time_ns):
+                self._send(event)
+                self.hear(event)
 
     @property
     def finished(self) -> bool:
@@ -156,16 +163,17 @@ class Partner:
         draft = self._draft
         if draft is None:
             return self._consider(now)
-        for _ in range(STEP_TOKENS):
-            if not draft.answer.done:
-                draft.waiting.extend(self._improviser.step())
-        if self._watermark >= draft.over_ns:
+        if self._watermark >= draft.over_ns:  # before any work: it counts from `now`
             self._hand_on(draft, now)
         if draft.sounds_by(self._watermark):
             self._pass_turn(draft)
         if self._turn is Turn.RESPONSE and draft.answer.done and not draft.waiting and now >= draft.end_ns:
             self._settle(None)
             self._become(State.LISTENING, now)
+            return False
+        for _ in range(STEP_TOKENS):
+            if not draft.answer.done:
+                draft.waiting.extend(self._improviser.step())
         return not draft.answer.done
 
     def _consider(self, now: int) -> bool:
@@ -212,8 +220,9 @@ class Partner:
         """Where the answer that begins at an instant stands, and how long it is."""
         metre, tick = timeline.metre, timeline.tick_at(begin_ns)
         if not self._grid:  # the answer begins a bar of its own
-            place = replace(place, bar_tick=tick - metre.ticks)
-        bars, into_bar = divmod(tick - place.bar_tick, metre.ticks)
+            place = replace(place, bar_tick=tick - place.metre.ticks)
+        # Bars as the tokens count them: those of a metre that the language cannot say are split or cut short.
+        bars, into_bar = divmod(max(tick, place.tick) - place.bar_tick, place.metre.ticks)
         first = (*(v.BAR for _ in range(bars)), v.POSITION.id(into_bar // v.SLOT_TICKS))
         length = self._manners.bars * metre.ticks
         if not length:
@@ -254,9 +263,7 @@ class Partner:
         draft.end_ns = max([draft.end_ns, *ends])
         from_ns = min([n.due_ns for n in notes] + [p.due_ns for p in pedals])
         self._report(
-            Report(
-                from_ns, "plan", {"notes": len(notes), "until_ns": draft.end_ns, "final": draft.answer.done}
-            )
+            Report(from_ns, "plan", {"notes": len(notes), "until_ns": draft.end_ns, "final": draft.answer.done})
         )
         return Plan(self._heard, from_ns, notes, pedals, draft.answer.done)
 
@@ -277,14 +284,14 @@ class Partner:
                 timeline = self._encoder.timeline
                 self._mark(timeline.successor(time_ns, downbeat=timeline.tick_at(time_ns)))
 
-    def _yield(self, time_ns: int) -> None:
+    def _yield(self, time_ns: int, why: str = "barge_in") -> None:
         """An answer not yet heard was never begun; one that sounds ends here, and memory holds what was heard."""
         draft = self._draft
         if draft is None:
             return
         if draft.sounds_by(time_ns):
             self._pass_turn(draft)
-            self._report(Report(time_ns, "barge_in", {"turn": draft.answer.opening.turn}))
+            self._report(Report(time_ns, why, {"turn": draft.answer.opening.turn}))
             self._settle(draft.timeline.tick_at(time_ns))
         else:
             self._draft = None

@@ -65,6 +65,12 @@ class Phrase:
         elif event.kind is Kind.PROGRAM and self.first_ns is not None:
             self._handed_over = event.time_ns
 
+    def let_go(self, time_ns: int) -> list[Performed]:
+        """The events that would let go of every key and pedal that is down."""
+        keys = [Performed(time_ns, Kind.NOTE_OFF, pitch, 0, channel) for channel, pitch in sorted(self._held)]
+        pedal = [] if self._pedal_since is None else [Performed(time_ns, Kind.CONTROL, SUSTAIN, 0)]
+        return keys + pedal
+
     def silence_ns(self) -> int:
         """How long a silence ends this phrase."""
         rule = self._rule

@@ -60,7 +60,8 @@ class Sampler:
 
 def heated(logits: NDArray[np.float64], temperature: float) -> Probabilities:
     """Softmax of logits / temperature."""
-    p = np.exp((logits - logits.max()) / temperature)
+    with np.errstate(over="ignore"):  # next to nothing divides to -inf, which is right
+        p = np.exp((logits - logits.max()) / temperature)
     return np.asarray(p / p.sum())
 
 

@@ -1,5 +1,1 @@
 """The wire: MIDI ports, thru, the player, the recording. Knows the words of `jamd.music`; never thinks."""
-
-from jamd.midi.ports import panic
-
-__all__ = ["panic"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from jamd.midi.messages import to_bytes
-from jamd.midi.smf import MidiLog
 from jamd.music.events import Performed
 from jamd.music.timeline import Timeline
+
+if TYPE_CHECKING:  # loads mido, which nobody needs who plays no file
+    from jamd.midi.smf import MidiLog
 
 
 class FileInput:

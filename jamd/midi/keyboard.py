@@ -93,12 +93,3 @@ class Hand:
         """Moves the sustain pedal (0-127); it stays down while another hand holds it down."""
         self.pedals[channel] = value
         self._keyboard.move_pedal(channel)
-
-    def lift(self) -> int:
-        """Leaves every key and the pedals; the number of keys left."""
-        keys = sorted(self.held)
-        for channel, pitch in keys:
-            self.release(channel, pitch)
-        for channel in [channel for channel, value in self.pedals.items() if value]:
-            self.pedal(channel, 0)
-        return len(keys)

@@ -47,10 +47,6 @@ class Listener:
                 events.append(event)
         return events
 
-    def lift(self) -> None:
-        """Ends what went through and still sounds."""
-        self._hand.lift()
-
     @property
     def counts(self) -> dict[str, int | float | str | bool]:
         """What was left out, for a report."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from jamd.errors import PortError
@@ -21,15 +20,13 @@ from jamd.midi.port_types import (
     Virtual,
 )
 from jamd.midi.rtmidi_ports import AUTO, OUR_NAME
-from jamd.midi.smf import read_midi
 from jamd.midi.synth import open_synth
-from jamd.music.timeline import Metre
 
-VIRTUAL, VIRTUAL_PREFIX, FILE_PREFIX, OWN_SYNTH = "virtual", "virtual:", "file:", "synth"
+VIRTUAL, VIRTUAL_PREFIX, FILE_PREFIX, OWN_SYNTH = "virtual", "virtual:", "file:", "synth:"
 
 
 def parse_spec(text: str) -> PortSpec:
-    """What `--in` or `--out` names: `virtual`, `virtual:NAME`, `file:PATH.mid`, `synth` (only out), or a port.
+    """What `--in` or `--out` names: `virtual`, `virtual:NAME`, `file:PATH.mid`, `synth:` (only out), or a port.
 
     PortError where it names nothing.
     """
@@ -53,13 +50,15 @@ def list_ports(api: str = AUTO) -> list[PortInfo]:
     return rtmidi_ports.list_ports(api)
 
 
-def open_input(spec: PortSpec, api: str, table: Sequence[Metre]) -> InputPort:
-    """The input that is meant; a file (`FileInput`) has bars in metres of `table`, and waits for its start.
+def open_input(spec: PortSpec, api: str) -> InputPort:
+    """The input that is meant; a file (`FileInput`) waits for its start.
 
     PortError, or MidiFileError, where it cannot be had.
     """
     if isinstance(spec, File):
-        return FileInput(read_midi(spec.path, table), str(spec.path))
+        from jamd.midi.smf import read_midi  # only here: it takes longer to load than to list all ports
+
+        return FileInput(read_midi(spec.path), str(spec.path))
     if isinstance(spec, OwnSynth):
         raise PortError("a synth cannot be listened to.", "Name a port, or file:PATH.mid, with --in.")
     return rtmidi_ports.open_input(spec, api)

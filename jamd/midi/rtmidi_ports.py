@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from threading import Thread
 from typing import Any
@@ -24,6 +25,9 @@ _QUEUE = 16_384
 """Messages that may wait for a poll: a burst of thousands must be kept whole."""
 _CLOSE_S = 0.3
 """Closing can hang (a dead server, a deadlock in the library): it is given up after this."""
+_SETTLE_S = 0.03
+"""A JACK connection holds from the server's next period on (21 ms at 1024 frames): what is sent before may be
+lost (seen for 6 first messages of 60 on a busy machine), and the first thing sent may be a note-off that is owed."""
 _LONGEST_NAME = 50
 _NO_SYSTEM_HINT = "Start a JACK server, or on Linux load ALSA's sequencer: sudo modprobe snd-seq."
 
@@ -82,8 +86,11 @@ def open_input(spec: Device | Virtual, api: str = AUTO) -> RtMidiInput:
 
 
 def open_output(spec: Device | Virtual, api: str = AUTO) -> RtMidiOutput:
-    """Opens a port to play to; PortError where it cannot be had."""
-    return RtMidiOutput(*_open("MidiOut", spec, api, "out"))
+    """Opens a port to play to, ready for its first message; PortError where it cannot be had."""
+    port, name = _open("MidiOut", spec, api, "out")
+    if isinstance(spec, Device):
+        time.sleep(_SETTLE_S)
+    return RtMidiOutput(port, name)
 
 
 def _open(kind: str, spec: Device | Virtual, api: str, direction: str) -> tuple[Any, str]:

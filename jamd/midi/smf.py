@@ -5,27 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate, chain
 from operator import itemgetter
 from pathlib import Path
 
+import mido
+
 from jamd.errors import MidiFileError
-from jamd.midi.chunks import (
-    META,
-    META_TEMPO,
-    META_TIME_SIGNATURE,
-    META_TRACK_NAME,
-    Chunks,
-    Event,
-    read_chunks,
-    write_chunks,
-)
 from jamd.midi.endings import with_every_end
 from jamd.midi.messages import control, note_off, note_on, parse, to_bytes
-from jamd.midi.metres import Bars, Layout, Signature, lay_out
+from jamd.midi.metres import Change, metre_of, on_bar_lines
+from jamd.midi.mido_files import load
 from jamd.music.events import SUSTAIN, Kind, LogEntry, Performed
 from jamd.music.note import Note, Pedal
 from jamd.music.timeline import FOUR_FOUR, TICKS_PER_QUARTER, Metre, Timeline
 
+Event = tuple[int, bytes]
+"""Tick from the start of the file, and a channel message."""
 DRUMS = 9
 """Channel 10 of General MIDI, counted from 0: its numbers are no pitches."""
 DEFAULT_TEMPO_NS = 500_000_000
@@ -46,12 +42,10 @@ class MidiLog:
     """Notes on channel 10, left out."""
     hanging: int
     """Notes without an end, ended with the file."""
-    clipped: int
-    """Data bytes above 127, taken for 127."""
     ignored: int
-    """Tempos and time signatures that say nothing: zero, or cut short."""
-    layout: Layout
-    """The bars, and how many time signatures had to be put in other words."""
+    """Tempos and time signatures that say nothing: zero, cut short, or of a bar that cannot be counted."""
+    moved: int
+    """Time signatures in mid bar, which waited for the bar line, or for the next one to overrule them."""
 
     @property
     def timelines(self) -> tuple[Timeline, ...]:
@@ -59,21 +53,21 @@ class MidiLog:
         return tuple(entry for entry in self.entries if isinstance(entry, Timeline))
 
 
-def read_midi(path: Path, table: Sequence[Metre]) -> MidiLog:
-    """The log of a file of type 0, 1 or 2 (2: track after track); its bars are metres of `table`.
+def read_midi(path: Path) -> MidiLog:
+    """The log of a file of type 0, 1 or 2 (2: track after track).
 
     Instants are those of `Timeline.time_at`: `tick_at` gives the file's ticks back, at 480 a quarter.
     A file in SMPTE frames knows no beats: it is read at 120 bpm. MidiFileError where it cannot be read.
     """
     try:
-        chunks = read_chunks(path.read_bytes())
+        file = load(path.read_bytes())
     except OSError as error:
         hint = "Check the name and the folder."
         raise MidiFileError(f"Cannot read {path}: {error.strerror}.", hint) from error
     except ValueError as error:
         hint = "Copy it again from where it came, or open and save it with a sequencer."
         raise MidiFileError(f"{path} is not a MIDI file that can be read: {error}.", hint) from error
-    return _log(_collect(chunks), chunks.clipped, table)
+    return _log(_collect(file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +108,15 @@ def write_midi(path: Path, tracks: Sequence[Track], log: Iterable[LogEntry]) -> 
 
     MidiFileError where it cannot be written; what stood there before is then untouched.
     """
-    timelines = [entry for entry in log if isinstance(entry, Timeline)]
-    whole = [[(0, _meta(META_TRACK_NAME, track.name.encode())), *track.events] for track in tracks]
-    whole[0][1:1] = _tempo_events(timelines)
-    whole[0].sort(key=itemgetter(0))
+    file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_QUARTER)
+    tempo_map = _tempo_events([entry for entry in log if isinstance(entry, Timeline)])
+    for track in tracks:
+        messages = [(tick, mido.Message.from_bytes(message)) for tick, message in track.events]
+        file.tracks.append(_track(track.name, sorted([*tempo_map, *messages], key=itemgetter(0))))
+        tempo_map = []  # it stands in the first track
     part = path.with_name(path.name + ".part")
     try:
-        part.write_bytes(write_chunks(whole, TICKS_PER_QUARTER))
+        file.save(part)
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)
@@ -138,49 +134,42 @@ class _Piece:
     events: list[Performed] = field(default_factory=list)
     """Their `time_ns` is still a tick."""
     tempos: list[tuple[int, int]] = field(default_factory=list)
-    signatures: list[Signature] = field(default_factory=list)
+    metres: list[Change] = field(default_factory=list)
     end: int = 0
     ignored: int = 0
 
-    def add(self, tick: int, message: bytes) -> None:
-        """Puts a message where its kind belongs."""
+    def add(self, tick: int, message: mido.Message) -> None:
+        """Puts a message where its kind belongs; End of Track says nothing, and may stand bars later."""
+        if message.type == "end_of_track":
+            return
         self.end = max(self.end, tick)
-        if message[0] == META:
-            self._add_meta(tick, message[1], message[2:])
-        elif (event := parse(message, tick)) is not None:
+        if message.type == "set_tempo" and message.tempo:
+            self.tempos.append((tick, message.tempo * 1000))
+        elif message.type == "time_signature" and (metre := metre_of(message.numerator, message.denominator)):
+            self.metres.append((tick, metre))
+        elif message.type in ("set_tempo", "time_signature"):
+            self.ignored += 1
+        elif not message.is_meta and (event := parse(message.bin(), tick)) is not None:
             self.events.append(event)
 
-    def _add_meta(self, tick: int, kind: int, data: bytes) -> None:
-        if kind == META_TEMPO:
-            if len(data) >= 3 and any(data[:3]):
-                self.tempos.append((tick, int.from_bytes(data[:3], "big") * 1000))
-            else:
-                self.ignored += 1
-        elif kind == META_TIME_SIGNATURE:
-            if len(data) >= 2 and data[0]:
-                self.signatures.append(Signature(tick, data[0], 1 << data[1]))
-            else:
-                self.ignored += 1
-
     def next_bar_line(self) -> int:
-        """The first bar line at or after the end, as the last signature has it."""
-        last = self.signatures[-1] if self.signatures else Signature(0, 4, 4)
-        return self.end + (last.tick - self.end) % (last.ticks or FOUR_FOUR.ticks)
+        """The first bar line at or after the end, as the last time signature has it."""
+        tick, metre = self.metres[-1] if self.metres else (0, FOUR_FOUR)
+        return self.end + (tick - self.end) % metre.ticks
 
 
-def _collect(chunks: Chunks) -> _Piece:
+def _collect(file: mido.MidiFile) -> _Piece:
     """Merges the tracks; those of a type 2 file stand one behind the other, each with its own tempo map."""
-    piece, (up, down) = _Piece(), _scale(chunks.division)
-    groups = [(track,) for track in chunks.tracks] if chunks.format == 2 else [chunks.tracks]
-    for tracks in groups:
+    piece, (up, down) = _Piece(), _scale(file.ticks_per_beat)
+    tracks = [list(zip(accumulate(message.time for message in track), track, strict=True)) for track in file.tracks]
+    for group in [[track] for track in tracks] if file.type == 2 else [tracks]:
         start = piece.next_bar_line()
         if start:
             piece.tempos.append((start, DEFAULT_TEMPO_NS))
-            piece.signatures.append(Signature(start, 4, 4))
-        merged: list[Event] = sorted((event for track in tracks for event in track), key=itemgetter(0))
-        for tick, message in merged:
+            piece.metres.append((start, FOUR_FOUR))
+        for tick, message in sorted(chain(*group), key=itemgetter(0)):
             piece.add(start + (2 * tick * up + down) // (2 * down), message)
-    if chunks.division < 0:
+    if file.ticks_per_beat < 0:
         piece.tempos = []
     return piece
 
@@ -195,21 +184,21 @@ def _scale(division: int) -> tuple[int, int]:
     return 2 * TICKS_PER_QUARTER, frames * ticks
 
 
-def _log(piece: _Piece, clipped: int, table: Sequence[Metre]) -> MidiLog:
-    layout = lay_out(piece.signatures, piece.end + 1, table)
-    timelines = _tempo_map(piece.tempos, layout.bars)
+def _log(piece: _Piece) -> MidiLog:
+    metres, moved = on_bar_lines(piece.metres)
+    timelines = _tempo_map(piece.tempos, metres)
     played = [event for event in piece.events if event.channel != DRUMS]
     drums = sum(event.kind is Kind.NOTE_ON for event in piece.events if event.channel == DRUMS)
     notes = sum(event.kind is Kind.NOTE_ON for event in played)
     ordered, hanging = with_every_end(played, piece.end)
     entries = tuple(_timed(timelines, ordered))
     end_ns = timelines[-1].time_at(piece.end)
-    return MidiLog(entries, end_ns, notes, drums, hanging, clipped, piece.ignored, layout)
+    return MidiLog(entries, end_ns, notes, drums, hanging, piece.ignored, moved)
 
 
-def _tempo_map(tempos: Iterable[tuple[int, int]], bars: Iterable[Bars]) -> list[Timeline]:
-    """One Timeline for each tick at which tempo or bars change, each continuous with the one before."""
-    tempo_at, metre_at = dict(tempos), {b.tick: b.metre for b in bars}
+def _tempo_map(tempos: Iterable[tuple[int, int]], metres: Iterable[Change]) -> list[Timeline]:
+    """One Timeline for each tick at which tempo or metre change, each continuous with the one before."""
+    tempo_at, metre_at = dict(tempos), dict(metres)
     timelines = [Timeline(0, 0, tempo_at.get(0, DEFAULT_TEMPO_NS), metre_at[0])]
     for tick in sorted((tempo_at.keys() | metre_at.keys()) - {0}):
         last = timelines[-1]
@@ -243,14 +232,24 @@ def _timed(timelines: Sequence[Timeline], events: Iterable[Performed]) -> Iterat
 # ---- writing ---------------------------------------------------------------------------------------------
 
 
-def _tempo_events(timelines: Sequence[Timeline]) -> list[Event]:
+def _track(name: str, events: Iterable[tuple[int, mido.Message]]) -> mido.MidiTrack:
+    """A track of events in time order, which are told the ticks since the one before."""
+    track, last = mido.MidiTrack(), 0
+    for tick, message in events:
+        message.time, last = tick - last, tick
+        track.append(message)
+    track.name = name
+    return track
+
+
+def _tempo_events(timelines: Sequence[Timeline]) -> list[tuple[int, mido.Message]]:
     """Tempos at the ticks of the Timelines; time signatures where bars begin to be counted anew."""
-    events: list[Event] = []
+    events: list[tuple[int, mido.Message]] = []
     said_tempo, said_bars = 0, (0, 0, 0)
     for timeline, following in zip(timelines, [*timelines[1:], None], strict=False):
         tempo = min(max(round(timeline.ns_per_quarter / 1000), 1), SLOWEST_US)
         if tempo != said_tempo:
-            events.append((timeline.tick, _meta(META_TEMPO, tempo.to_bytes(3, "big"))))
+            events.append((timeline.tick, mido.MetaMessage("set_tempo", tempo=tempo)))
             said_tempo = tempo
         metre, line = timeline.metre, timeline.next_bar_line(timeline.tick)
         bars = (metre.numerator, metre.denominator, timeline.downbeat % metre.ticks)
@@ -260,11 +259,10 @@ def _tempo_events(timelines: Sequence[Timeline]) -> list[Event]:
     return events
 
 
-def _time_signature(metre: Metre) -> bytes:
-    power = metre.denominator.bit_length() - 1
-    click = metre.beat_ticks * 24 // TICKS_PER_QUARTER  # in MIDI clocks
-    return _meta(META_TIME_SIGNATURE, bytes((metre.numerator, power, click, 8)))
-
-
-def _meta(kind: int, data: bytes) -> bytes:
-    return bytes((META, kind)) + data
+def _time_signature(metre: Metre) -> mido.MetaMessage:
+    return mido.MetaMessage(
+        "time_signature",
+        numerator=metre.numerator,
+        denominator=metre.denominator,
+        clocks_per_click=metre.beat_ticks * 24 // TICKS_PER_QUARTER,
+    )

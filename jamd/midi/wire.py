@@ -133,7 +133,6 @@ class Wire:
     def close(self, now: int) -> None:
         """Ends everything that sounds, and the recording. Whoever opened the ports closes them after this."""
         self.end_plan(now, "close")
-        self._listener.lift()
         self._keyboard.silence()
         self._report(Report(now, "lateness", self._player.lateness.facts()))
         self._report(Report(now, "left_out", self._listener.counts))

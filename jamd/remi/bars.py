@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from jamd.music.timeline import FOUR_FOUR, Metre, Timeline
 from jamd.remi.vocabulary import METRES, SLOT_TICKS
 
+SHORTEST = min(metre.ticks for metre in METRES)
 LONGEST = max(metre.ticks for metre in METRES)
 _HALF_SLOT = SLOT_TICKS // 2
 
@@ -35,6 +36,14 @@ def _measure(ticks: int, like: Metre) -> Metre:
         return like
     fitting = [metre for metre in METRES if metre.ticks >= ticks]
     return min(fitting, key=lambda metre: (metre.ticks, metre.denominator != like.denominator))
+
+
+def counted(timeline: Timeline) -> Timeline:
+    """The Timeline; in 4/4 where its bars are too short for anybody to count (most POP909 files say 1/4 throughout).
+
+    A single short bar still ends where the next Timeline puts its line: a pick-up stays a pick-up.
+    """
+    return replace(timeline, metre=FOUR_FOUR) if timeline.metre.ticks < SHORTEST else timeline
 
 
 def next_line(timeline: Timeline, tick: int) -> int:
@@ -90,7 +99,7 @@ class Bars:
     """
 
     def __init__(self, timeline: Timeline) -> None:
-        self.timeline = timeline
+        self.timeline = timeline = counted(timeline)
         self.bar: Bar | None = None
         self.next = Bar(0, line_before(timeline, timeline.tick))
         self.beat_start = self.next.line
@@ -99,7 +108,7 @@ class Bars:
 
     def take_over(self, timeline: Timeline, tick: int) -> None:
         """A new Timeline holds from `tick` on: its first line ends the bar, unless that ends earlier."""
-        self.timeline = timeline
+        self.timeline = timeline = counted(timeline)
         self.next.line = min(self.next.line, next_line(timeline, tick))
         self.beat_end = min(self.beat_end, self.next.line)
 

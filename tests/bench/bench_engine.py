@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 import onnxruntime
 
+from jamd.engine import LARGE_PAGES
 from jamd.engine.info import ModelInfo
 from jamd.engine.ring import MAX_PIECE
 from jamd.engine.sampling import Sampler
@@ -99,6 +100,7 @@ def report(session: Session, times: Times, load_ms: float) -> dict[str, Any]:
         "model": info.name,
         "device": session.device,
         "onnxruntime": onnxruntime.__version__,
+        "large_pages": LARGE_PAGES.items() <= os.environ.items(),
         "load_ms": round(load_ms, 1),
         "floor_bytes": info.parameters * 4 + info.memory_bytes,
         **ratios(times.wall),
@@ -118,7 +120,10 @@ def main() -> None:
     parser.add_argument("--threads", default=1, type=int, help="CPU threads; the targets are for one")
     parser.add_argument("--seconds", default=6.0, type=float)
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
+    parser.add_argument("--small-pages", action="store_true", help="without jamd.engine.LARGE_PAGES")
     options = parser.parse_args()
+    if not options.small_pages and not LARGE_PAGES.items() <= os.environ.items():
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **LARGE_PAGES})
     start = time.perf_counter()
     session = Session.load(options.model, options.device, options.threads)
     load_ms = (time.perf_counter() - start) * 1e3

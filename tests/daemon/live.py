@@ -1,7 +1,8 @@
-"""What the live tests are played with: peers on JACK, a model whose notes ring, and the daemon as its own process."""
+"""What the live tests are played with: the daemon as a process of its own, what is played, and a model that rings."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -10,25 +11,20 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from heapq import heappop, heappush
-from itertools import count
 from pathlib import Path
 from typing import Any
 
-import jack
 import pytest
+from _pytest.outcomes import Failed
 
 from export.graph import build
 from jamd.remi import vocabulary as v
 from tests.tiny import TINY, tiny_weights
 
 ROOT = Path(__file__).parents[2]
-RATE = 48_000
 LONG_S = 30.0
 """After so long a wait is given up; no test waits so long unless it fails."""
-MS = RATE // 1000
-"""Frames in a millisecond."""
+GAP_S = 0.12
 
 
 def wait_until(true: Callable[[], object], what: str, seconds: float = LONG_S) -> None:
@@ -38,134 +34,6 @@ def wait_until(true: Callable[[], object], what: str, seconds: float = LONG_S) -
         if time.monotonic() > deadline:
             pytest.fail(f"waited {seconds:g} s in vain: {what}")
         time.sleep(0.005)
-
-
-# ---- peers ---------------------------------------------------------------------------------------------------
-
-
-class Keyboard:
-    """A stand-in performer: a JACK client that plays what it is given, to the sample. Its port is NAME:out."""
-
-    def __init__(self, name: str = "Keyboard") -> None:
-        self.client = jack.Client(name, no_start_server=True)
-        self.port = self.client.midi_outports.register("out")
-        self._waiting: list[tuple[int, int, bytes]] = []  # frame, number, message; also read by JACK's thread
-        self._numbers = count()
-        self._frame = 0
-        self.client.set_process_callback(self._process)
-        self.client.activate()
-
-    def play(self, events: Iterable[tuple[float, bytes]]) -> int:
-        """Plays messages at seconds from now on; the frame at which the last one is played."""
-        start = last = self._frame + 2 * self.client.blocksize
-        for seconds, message in events:
-            last = start + round(seconds * RATE)
-            heappush(self._waiting, (last, next(self._numbers), message))
-        return last
-
-    @property
-    def done(self) -> bool:
-        """True when all has been played."""
-        return not self._waiting
-
-    def _process(self, frames: int) -> None:
-        self.port.clear_buffer()
-        while self._waiting and self._waiting[0][0] < self._frame + frames:
-            frame, _, message = heappop(self._waiting)
-            self.port.write_midi_event(max(frame - self._frame, 0), message)
-        self._frame += frames
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A message, and the frame at which it stood on the port."""
-
-    frame: int
-    data: bytes
-
-    @property
-    def note_on(self) -> bool:
-        return self.data[0] & 0xF0 == 0x90 and self.data[2] > 0
-
-    @property
-    def note_off(self) -> bool:
-        return self.data[0] & 0xF0 == 0x80 or (self.data[0] & 0xF0 == 0x90 and self.data[2] == 0)
-
-    @property
-    def key(self) -> tuple[int, int]:
-        return self.data[0] & 0x0F, self.data[1]
-
-
-class Synth:
-    """A stand-in synth: a JACK client that writes down what arrives, with JACK's own clock. Its port is NAME:in."""
-
-    def __init__(self, name: str = "Synth") -> None:
-        self.client = jack.Client(name, no_start_server=True)
-        self.port = self.client.midi_inports.register("in")
-        self.heard: list[Heard] = []
-        self.frame = 0
-        """Time: frames that this client has seen go by. JACK's own frame times jump when a client dies."""
-        self.client.set_process_callback(self._process)
-        self.client.activate()
-
-    @property
-    def note_ons(self) -> list[Heard]:
-        """All note-ons so far."""
-        return [event for event in self.heard if event.note_on]
-
-    def sounding(self) -> dict[tuple[int, int], int]:
-        """The keys that sound, with the frame at which each began."""
-        keys: dict[tuple[int, int], int] = {}
-        for event in list(self.heard):
-            if event.note_on:
-                keys[event.key] = event.frame
-            elif event.note_off:
-                keys.pop(event.key, None)
-        return keys
-
-    def silent_since(self) -> int:
-        """The frame at which the last sounding key ended; note-offs alone count. Fails where one sounds."""
-        assert not self.sounding(), f"these sound: {self.sounding()}"
-        keys: set[tuple[int, int]] = set()
-        since = 0
-        for event in self.heard:
-            if event.note_on:
-                keys.add(event.key)
-            elif event.note_off and event.key in keys:
-                keys.discard(event.key)
-                since = event.frame
-        return since
-
-    def _process(self, frames: int) -> None:
-        for offset, data in self.port.incoming_midi_events():
-            self.heard.append(Heard(self.frame + offset, bytes(data)))
-        self.frame += frames
-
-
-@contextmanager
-def peers(*clients: Keyboard | Synth) -> Iterator[None]:
-    """Closes the clients at the end."""
-    try:
-        yield
-    finally:
-        for peer in clients:
-            peer.client.deactivate()
-            peer.client.close()
-
-
-def connect(source: str, target: str) -> None:
-    """Joins two ports with JACK's own tool, as soon as both are there."""
-    wait_until(lambda: {source, target} <= set(lsp()), f"{source} and {target} on the server")
-    subprocess.run(["jack_connect", source, target], check=True, timeout=5.0, capture_output=True)
-
-
-def lsp() -> list[str]:
-    """The ports of the server."""
-    try:
-        asked = subprocess.run(["jack_lsp"], capture_output=True, text=True, timeout=3.0, check=False)
-    except subprocess.TimeoutExpired:
-        return []
-    return asked.stdout.split("\n")
 
 
 # ---- what is played ------------------------------------------------------------------------------------------
@@ -179,8 +47,12 @@ def note_off(pitch: int, channel: int = 0) -> bytes:
     return bytes([0x80 | channel, pitch, 0])
 
 
-def scale(pitches: Iterable[int], gap_s: float = 0.12) -> list[tuple[float, bytes]]:
-    """A short phrase: the pitches one after the other."""
+def control(number: int, value: int, channel: int = 0) -> bytes:
+    return bytes([0xB0 | channel, number, value])
+
+
+def scale(pitches: Iterable[int], gap_s: float = GAP_S) -> list[tuple[float, bytes]]:
+    """A short phrase: the pitches one after the other; seconds and messages."""
     events = []
     for number, pitch in enumerate(pitches):
         events += [(number * gap_s, note_on(pitch)), ((number + 0.8) * gap_s, note_off(pitch))]
@@ -192,7 +64,7 @@ def ringing_model(path: Path) -> Path:
     weights = tiny_weights()
     bias = weights["logits_bias"]
     for index, ticks in enumerate(v.DURATIONS):
-        if not 5 * 480 <= ticks <= 8 * 480:
+        if ticks < 4 * 480:
             bias[v.NOTE_DURATION.id(index)] -= 200
     bias[v.DURATION_OPEN] -= 200
     bias[v.PEDAL_ON] -= 200
@@ -210,11 +82,12 @@ class Jamd:
     def __init__(self, folder: Path, *options: str, model: Path, config: str = "") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self._out = folder, folder / "out.txt"
+        self.jams = folder / "jams"
         (folder / "jamd.toml").write_text(config, encoding="utf-8")
         command = [sys.executable, "-m", "jamd", "--config", str(folder / "jamd.toml"), "listen"]
-        command += ["--events", str(folder / "events.jsonl"), "--model", str(model), *options]
+        command += ["--events", str(folder / "events.jsonl"), "--model", str(model), "--seed", "3", *options]
         if not {"--record", "--no-record"} & set(options):
-            command += ["--record", str(folder / "jams")]
+            command += ["--record", str(self.jams)]
         with self._out.open("wb") as out:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out, start_new_session=True)
 
@@ -243,9 +116,24 @@ class Jamd:
 
         wait_until(ready, f"{wires} wires and {brains} brains ready")
 
+    def wait_for(self, what: str) -> dict[str, Any]:
+        """The first report of a kind, as soon as there is one."""
+        wait_until(lambda: self.events(what), f"a report of {what}")
+        return self.events(what)[0]
+
     def family(self) -> set[int]:
         """Every process that it has started, and that is there."""
         return {pid for pid in _session(self.process.pid) if pid != self.process.pid}
+
+    def shared_memory(self) -> set[Path]:
+        """The blocks of shared memory that main has made."""
+        maps = Path(f"/proc/{self.process.pid}/maps").read_text().split()
+        return {Path(name) for name in maps if name.startswith("/dev/shm/psm_")}
+
+    def spares(self) -> set[int]:
+        """The wires that wait for their word, once they have loaded everything."""
+        known = {*self.pids("wire"), *self.pids("brain")}
+        return {pid for pid in self.family() - known if "spawn_main" in _command(pid)}
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Sends the signal to main, and waits; the exit code."""
@@ -255,16 +143,23 @@ class Jamd:
 
 @contextmanager
 def jamd(folder: Path, *options: str, model: Path, config: str = "") -> Iterator[Jamd]:
-    """Runs the daemon; whatever happens, nothing of it is left at the end."""
+    """Runs the daemon; at the end it is asked to leave, leaves nothing behind, and never printed a traceback."""
     daemon = Jamd(folder, *options, model=model, config=config)
     try:
         yield daemon
+        assert daemon.process.poll() is not None or daemon.end() == 0
+        assert "Traceback" not in daemon.printed, daemon.printed
+        assert "leaked" not in daemon.printed, daemon.printed
+    except BaseException:
+        print(daemon.printed, *daemon.events()[-40:], sep="\n")  # pytest shows it where the test fails
+        raise
     finally:
-        family = daemon.family()
-        for pid in (daemon.process.pid, *family):
-            if daemon.process.poll() is None or pid != daemon.process.pid:
-                _kill(pid)
+        daemon.process.kill()
         daemon.process.wait()
+        with contextlib.suppress(Failed):
+            wait_until(lambda: not daemon.family(), "its children to leave", 2.0)
+        for pid in daemon.family():
+            _kill(pid)
 
 
 def alive(pid: int) -> bool:
@@ -275,6 +170,13 @@ def alive(pid: int) -> bool:
         return False
 
 
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
 def _kill(pid: int) -> None:
     try:
         os.kill(pid, signal.SIGKILL)
@@ -282,12 +184,17 @@ def _kill(pid: int) -> None:
         return
 
 
-def _session(leader: int) -> Iterator[int]:
+def _session(leader: int) -> list[int]:
     """The processes of a session, by its leader's id: also those whose parent has died."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and alive(int(entry.name)):
-            try:
-                if os.getsid(int(entry.name)) == leader:
-                    yield int(entry.name)
-            except ProcessLookupError:
-                continue
+    return [pid for pid in _processes() if alive(pid) and _session_of(pid) == leader]
+
+
+def _processes() -> Iterator[int]:
+    return (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+
+
+def _session_of(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return 0

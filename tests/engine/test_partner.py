@@ -15,7 +15,7 @@ from jamd.music.events import SUSTAIN, Answered, Kind, LogEntry, Performed
 from jamd.music.log import in_order
 from jamd.music.messages import Report
 from jamd.music.plan import Plan, PlannedNote
-from jamd.music.timeline import Timeline, ns_per_quarter
+from jamd.music.timeline import Metre, Timeline, ns_per_quarter
 from jamd.remi import vocabulary as v
 from jamd.remi.encoder import tokenize
 from jamd.remi.grammar import Bounds, Grammar
@@ -130,6 +130,22 @@ def test_a_clock_from_outside_sets_the_beat() -> None:
     assert timeline.tick_at(first) % 480 in (0, 464, 472, 8, 16)
 
 
+@pytest.mark.parametrize("entry", ["beat", "bar"])
+@pytest.mark.parametrize("metre", [Metre(7, 4), Metre(5, 8), Metre(15, 8)], ids=str)
+def test_in_a_metre_that_the_language_cannot_say_the_answer_enters_in_time_too(metre: Metre, entry: str) -> None:
+    stage = Stage(Manners(entry=entry, bars=2))
+    timeline = Timeline(START, 0, ns_per_quarter(90), metre)
+    stage.give(timeline, *phrase(10))
+    stage.run(9000)
+    (over,) = (report.facts["over_ns"] for report in stage.whats("phrase_end"))
+    after = timeline.tick_at(over + 60 * MS) + 1
+    line = timeline.next_beat(after) if entry == "beat" else timeline.next_bar_line(after)
+    assert abs(timeline.tick_at(min(note.due_ns for note in stage.planned)) - line) <= v.SLOT_TICKS // 2
+    grammar = Grammar()
+    for token in stage.session.ids:
+        grammar.advance(token)
+
+
 def test_no_note_is_planned_for_the_past() -> None:
     stage = Stage()
     stage.give(*phrase(0), *phrase(9000))
@@ -193,6 +209,20 @@ def test_a_replaced_wire_ends_the_answer_and_the_jam_goes_on() -> None:
     assert stage.plans[-1][1].heard == 16
 
 
+def test_keys_and_pedal_that_nobody_heard_come_up_do_not_hold_the_phrase_open() -> None:
+    stage = Stage()
+    stage.give(Performed(START, Kind.CONTROL, SUSTAIN, 127), on(10, 60), on(300, 64), off(500, 64))
+    stage.run(9000)
+    assert not stage.plans
+    stage.partner.interrupt(stage.now, deaf=True)
+    assert [(e.kind, e.number, e.value) for e in stage.log[-2:]] == [
+        (Kind.NOTE_OFF, 60, 0),
+        (Kind.CONTROL, SUSTAIN, 0),
+    ]
+    stage.run(12000)
+    assert stage.plans
+
+
 def test_the_same_seed_and_playing_give_the_same_answer() -> None:
     answers = []
     for _ in range(2):
@@ -244,7 +274,10 @@ performers = st.lists(
 )
 
 
-@given(performers, st.sampled_from([Manners(), Manners(bpm=110.0), Manners(bars=2, entry="bar")]))
+MANNERS = [Manners(), Manners(bpm=110.0), Manners(bars=2, entry="bar"), Manners(bpm=110.0, metre=Metre(5, 8))]
+
+
+@given(performers, st.sampled_from(MANNERS))
 @settings(max_examples=40, deadline=None)
 def test_memory_is_the_offline_tokenization_of_the_recorded_log(
     playing: list[tuple[int, str, int, int]], manners: Manners

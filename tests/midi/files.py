@@ -17,7 +17,7 @@ def chunk(name: bytes, body: bytes) -> bytes:
 
 
 def header(format_: int = 1, tracks: int = 1, division: int = 480) -> bytes:
-    return chunk(b"MThd", struct.pack(">HHh", format_, tracks, division))
+    return chunk(b"MThd", struct.pack(">hHh", format_, tracks, division))
 
 
 def one_track(body: bytes, division: int = 480) -> bytes:

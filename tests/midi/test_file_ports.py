@@ -9,18 +9,16 @@ from hypothesis import strategies as st
 
 from jamd.midi.file_ports import FileInput
 from jamd.midi.messages import parse
-from jamd.midi.metres import Layout
 from jamd.midi.smf import MidiLog, read_midi
 from jamd.music.events import Kind, Performed
 from jamd.music.timeline import Timeline
-from jamd.remi.vocabulary import METRES
 from tests.midi.doubles import MS
 from tests.midi.files import NOTE, one_track
 
 FIRST = Timeline(0, 0, 500 * MS)
 SECOND = FIRST.successor(50 * MS, ns_per_quarter=400 * MS)
 EVENTS = [Performed(at * MS, Kind.NOTE_ON, 60 + at, 64, 2) for at in (0, 10, 50, 50, 90)]
-LOG = MidiLog((FIRST, *EVENTS[:2], SECOND, *EVENTS[2:]), 100 * MS, 5, 0, 0, 0, 0, Layout((), 0, 0, 0))
+LOG = MidiLog((FIRST, *EVENTS[:2], SECOND, *EVENTS[2:]), 100 * MS, 5, 0, 0, 0, 0)
 
 
 def file() -> FileInput:
@@ -82,6 +80,6 @@ def test_a_successor_goes_on_in_the_middle_and_knows_the_tempo() -> None:
 def test_a_real_file_plays_its_ticks(tmp_path: Path) -> None:
     path = tmp_path / "a.mid"
     path.write_bytes(one_track(NOTE))
-    port = FileInput(read_midi(path, METRES), str(path))
+    port = FileInput(read_midi(path), str(path))
     port.start(7)
     assert port.poll(10**9) == [(7, b"\x90\x3c\x40"), (100 * MS + 7, b"\x80\x3c\x00")]

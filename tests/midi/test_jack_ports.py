@@ -18,7 +18,6 @@ from jamd.midi.recorder import NullRecorder
 from jamd.midi.wire import Wire, WireSettings
 from jamd.music.events import Performed
 from jamd.music.plan import Plan, PlannedNote
-from jamd.remi.vocabulary import METRES
 from tests.midi.doubles import MS, Ear
 
 PATIENCE_S = 10.0
@@ -34,7 +33,7 @@ class Desk:
         self._stack = stack
 
     def listens(self, spec: Device | Virtual) -> InputPort:
-        return self._stack.enter_context(closing(open_input(spec, "jack", METRES)))
+        return self._stack.enter_context(closing(open_input(spec, "jack")))
 
     def plays(self, spec: Device | Virtual) -> OutputPort:
         return self._stack.enter_context(closing(open_output(spec, "jack")))

@@ -70,7 +70,7 @@ def test_whatever_comes_in_the_synth_hears_keys_on_and_off_in_turn(deliveries: l
     ears = Listener(keyboard, EchoGuard(), thru=True)
     for data in deliveries:
         ears.hear(data, 0)
-    ears.lift()
+    keyboard.silence()
     assert not ear.keys
 
 

@@ -77,6 +77,7 @@ def test_system_exclusive_is_left_out_whole_and_what_follows_is_heard() -> None:
     assert reader.feed(b"\xf0\x7e\x00\x09\x01\xf7\x80\x3c\x00") == [note_off(0, 60)]
     assert reader.feed(b"\xf0\x01\x02\x90\x3c\x40") == [note_on(0, 60, 64)]  # without its end
     assert reader.stray == 0
+    assert reader.feed(b"\xf0\xf7\x3c\x40") == []  # it ends running status
 
 
 def test_stray_bytes_and_unfinished_messages_are_counted_and_left_out() -> None:

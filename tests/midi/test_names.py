@@ -17,6 +17,7 @@ def test_a_port_is_found_by_its_name_or_a_part_of_it_in_any_case(wanted: str) ->
 
 def test_an_exact_name_wins_over_names_that_contain_it() -> None:
     assert match("Synth:in", ["Synth:in 2", "Synth:in", "Big Synth:in"]) == "Synth:in"
+    assert match("Synth:in", ["Synth:in 2 24:0", "Synth:in 20:0"]) == "Synth:in 20:0"
 
 
 def test_an_ambiguous_name_is_refused_with_the_candidates() -> None:

@@ -158,6 +158,7 @@ def test_a_newer_plan_replaces_what_the_older_has_not_begun_from_its_from_ns_on(
     kept = [n for n in older.notes if n.due_ns >= older.from_ns and (n.due_ns <= at or n.due_ns < newer.from_ns)]
     new = [n for n in newer.notes if n.due_ns >= max(newer.from_ns, at - TOLERANCE_NS)]
     assert sorted(pitch for _, pitch in stage.struck()) == sorted(n.pitch for n in kept + new)
+    assert all(event.time_ns == due or event.time_ns == at > due for event, due in stage.played)
 
 
 @given(plans(), TIMES)
@@ -217,6 +218,15 @@ def test_notes_owed_by_an_older_plan_end_when_they_were_to_end() -> None:
         (80 * MS, note_off(3, 60)),
     ]
     assert stage.reports == [Report(80 * MS, "answer_end")]
+
+
+def test_what_is_owed_stays_in_order_when_what_stood_before_it_is_forgotten() -> None:
+    stage = Stage()
+    stage.player.accept(plan(note(0, 300, 60), note(0, 200, 61), note(50, 70, 62)))
+    stage.play(0)
+    stage.player.accept(plan(from_ms=20))
+    stage.play_on_time()
+    assert stage.sent[2:] == [(200 * MS, note_off(3, 61)), (300 * MS, note_off(3, 60))]
 
 
 def test_at_one_instant_notes_end_then_the_pedal_changes_then_notes_begin() -> None:

@@ -16,7 +16,6 @@ from jamd.midi import rtmidi_ports
 from jamd.midi.file_ports import FileInput
 from jamd.midi.port_types import Device, File, NullInput, NullOutput, PortInfo, Virtual
 from jamd.midi.ports import list_ports, open_input, open_output, panic, parse_spec
-from jamd.remi.vocabulary import METRES
 from tests.midi.files import NOTE, one_track
 
 
@@ -133,11 +132,11 @@ def test_a_spec_that_names_nothing_is_refused_with_the_ways_to_name(text: str) -
 def test_a_file_is_an_input_that_waits_and_an_output_that_is_deaf(tmp_path: Path) -> None:
     path = tmp_path / "a.mid"
     path.write_bytes(one_track(NOTE))
-    port = open_input(File(path), "auto", METRES)
+    port = open_input(File(path), "auto")
     assert isinstance(port, FileInput) and port.name == str(path) and port.poll(10**9) == []
     assert isinstance(open_output(File(path), "auto"), NullOutput)
     with pytest.raises(MidiFileError):
-        open_input(File(tmp_path / "none.mid"), "auto", METRES)
+        open_input(File(tmp_path / "none.mid"), "auto")
 
 
 def test_null_ports_hear_nothing_and_take_everything() -> None:
@@ -157,13 +156,13 @@ def test_a_device_is_opened_on_the_system_that_has_it_and_the_other_is_left_alon
 
 
 def test_the_clock_comes_in_and_sensing_and_system_exclusive_stay_out(house: House) -> None:
-    open_input(Device("Strings"), "jack", METRES)
+    open_input(Device("Strings"), "jack")
     (client,) = house.left
     assert client.opened == [(1, "in")] and client.ignored == {"sysex": True, "timing": False, "active_sense": True}
 
 
 def test_the_name_of_a_virtual_port_stands_in_what_others_see(house: House) -> None:
-    one, other = open_input(Virtual("Left"), "auto", METRES), open_output(Virtual("Left"), "auto")
+    one, other = open_input(Virtual("Left"), "auto"), open_output(Virtual("Left"), "auto")
     assert (one.name, other.name) == ("Left-in:in", "Left-out:out")
     assert [(c.system, c.name, c.opened) for c in house.left] == [
         ("jack", "Left-in", ["in"]),
@@ -213,13 +212,13 @@ def test_a_port_that_cannot_be_opened_is_named_with_what_to_do(house: House, err
 def test_a_virtual_port_that_cannot_be_opened_is_refused(house: House, error: Exception, word: str) -> None:
     house.error = error
     with pytest.raises(PortError, match=word):
-        open_input(Virtual("jamd"), "auto", METRES)
+        open_input(Virtual("jamd"), "auto")
 
 
 @pytest.mark.parametrize("name", ["a:b", "x" * 51])
 def test_a_name_that_midi_systems_do_not_take_is_refused(house: House, name: str) -> None:
     with pytest.raises(PortError, match="cannot be called"):
-        open_input(Virtual(name), "auto", METRES)
+        open_input(Virtual(name), "auto")
 
 
 def test_a_message_that_is_not_taken_is_a_port_error(house: House) -> None:

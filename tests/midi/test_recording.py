@@ -13,7 +13,6 @@ from jamd.midi.recording import build_midi, read_jam, recover
 from jamd.midi.smf import read_midi
 from jamd.music.events import Answered, Kind, LogEntry, Performed, Turn, TurnChange
 from jamd.music.timeline import Metre, Timeline, ns_per_quarter
-from jamd.remi.vocabulary import METRES
 
 START = 123_456_789_000_000
 """Monotonic time begins anywhere."""
@@ -74,7 +73,7 @@ def test_the_performer_and_jamd_have_a_track_each_with_every_note_at_its_tick(tm
 def test_the_tempo_map_of_the_jam_is_that_of_the_file(tmp_path: Path) -> None:
     first = Timeline(START, 5000, ns_per_quarter(120), Metre(3, 4), 5000)
     second = first.successor(first.time_at(5000 + 1440), ns_per_quarter=ns_per_quarter(60), metre=Metre(6, 8))
-    log = read_midi(built(tmp_path, [first, performed(0, 60), second], []), METRES)
+    log = read_midi(built(tmp_path, [first, performed(0, 60), second], []))
     assert [(t.time_ns, t.tick, t.bpm, str(t.metre)) for t in log.timelines] == [
         (0, 0, 120, "3/4"),
         (round(1.5 * SECOND), 1440, 60, "6/8"),

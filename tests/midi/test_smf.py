@@ -16,16 +16,15 @@ from jamd.midi.smf import MidiLog, Track, read_midi, write_midi
 from jamd.music.events import Kind, Performed
 from jamd.music.note import Note, Pedal
 from jamd.music.timeline import FOUR_FOUR, Metre, Timeline, ns_per_quarter
-from jamd.remi.vocabulary import METRES
 from tests.midi.files import END, NOTE, by_mido, chunk, header, one_track
 
-IN_A_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+IN_A_FOLDER = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def log_of(tmp_path: Path, data: bytes) -> MidiLog:
     path = tmp_path / "file.mid"
     path.write_bytes(data)
-    return read_midi(path, METRES)
+    return read_midi(path)
 
 
 def ticks(log: MidiLog) -> list[tuple[int, str, int, int]]:
@@ -53,7 +52,7 @@ def test_ticks_come_back_exactly_under_any_tempo_map(
 ) -> None:
     notes = [(tick, Message("note_on", note=pitch, velocity=1)) for tick, _, pitch in piece]
     map_ = [(tick, MetaMessage("set_tempo", tempo=tempo)) for tick, tempo in tempos]
-    log = read_midi(by_mido(tmp_path / "a.mid", map_, notes, division=division), METRES)
+    log = read_midi(by_mido(tmp_path / "a.mid", map_, notes, division=division))
     wanted = sorted(((2 * tick * 480 + division) // (2 * division), pitch) for tick, _, pitch in piece)
     assert sorted((tick, number) for tick, kind, number, _ in ticks(log) if kind == "note_on") == wanted
     times = [entry.time_ns for entry in log.entries]
@@ -64,7 +63,7 @@ def test_ticks_come_back_exactly_under_any_tempo_map(
 @given(TEMPOS)
 def test_timelines_are_continuous_and_say_the_tempos_of_the_file(tmp_path: Path, tempos: list[tuple[int, int]]) -> None:
     log = read_midi(
-        by_mido(tmp_path / "a.mid", [(tick, MetaMessage("set_tempo", tempo=tempo)) for tick, tempo in tempos]), METRES
+        by_mido(tmp_path / "a.mid", [(tick, MetaMessage("set_tempo", tempo=tempo)) for tick, tempo in tempos])
     )
     for one, following in pairwise(log.timelines):
         assert one.tick_at(following.time_ns) == following.tick > one.tick
@@ -83,7 +82,7 @@ def test_seconds_agree_with_midos_own_reckoning(tmp_path: Path) -> None:
         seconds += message.time
         if message.type == "note_on":
             expected.append(seconds)
-    log = read_midi(path, METRES)
+    log = read_midi(path)
     ours = [e.time_ns / 1e9 for e in log.entries if isinstance(e, Performed) and e.kind is Kind.NOTE_ON]
     assert len(log.timelines) == 3000
     assert max(abs(a - b) for a, b in zip(ours, expected, strict=True)) < 1e-5
@@ -99,7 +98,7 @@ def test_a_note_that_ends_where_the_next_of_its_key_begins_ends_first_in_whateve
     tmp_path: Path,
 ) -> None:
     on, off = Message("note_on", note=60, velocity=64), Message("note_off", note=60)
-    log = read_midi(by_mido(tmp_path / "a.mid", [(100, on), (200, off)], [(0, on), (100, off)]), METRES)
+    log = read_midi(by_mido(tmp_path / "a.mid", [(100, on), (200, off)], [(0, on), (100, off)]))
     assert [(tick, kind) for tick, kind, _, _ in ticks(log)] == [
         (0, "note_on"),
         (100, "note_off"),
@@ -158,32 +157,46 @@ def test_tempos_and_signatures_that_say_nothing_are_ignored_and_counted(tmp_path
         b"\x00\xff\x51\x02\x05\x05",
         b"\x00\xff\x58\x04\x00\x02\x18\x08",
     )
-    log = log_of(tmp_path, one_track(zero + short + none + NOTE))
-    assert log.ignored == 3 and log.timelines == (Timeline(0, 0, 500_000_000),) and log.notes == 1
+    parts, no_metre = b"\x00\xff\x58\x04\x05\x08\x18\x08", b"\x00\xff\x58\x01\x03"
+    log = log_of(tmp_path, one_track(zero + short + none + parts + no_metre + NOTE))
+    assert log.ignored == 5 and log.timelines == (Timeline(0, 0, 500_000_000),) and log.notes == 1
 
 
-def test_metres_outside_the_table_are_respelled_on_true_bar_lines(tmp_path: Path) -> None:
-    signature = MetaMessage("time_signature", numerator=7, denominator=4)
-    log = read_midi(
-        by_mido(tmp_path / "a.mid", [(0, signature), (4000, Message("note_on", note=60, velocity=1))]), METRES
-    )
-    assert [(t.tick, str(t.metre), t.downbeat) for t in log.timelines] == [
-        (0, "4/4", 0),
-        (1920, "3/4", 1920),
-        (3360, "4/4", 3360),
-    ]
-    assert log.layout.respelled == 1
+@pytest.mark.parametrize(("numerator", "denominator"), [(7, 4), (5, 8), (1, 16)])
+def test_a_metre_is_that_of_the_file_whatever_it_is(tmp_path: Path, numerator: int, denominator: int) -> None:
+    signature = MetaMessage("time_signature", numerator=numerator, denominator=denominator)
+    note = Message("note_on", note=60, velocity=1)
+    log = read_midi(by_mido(tmp_path / "a.mid", [(0, signature), (4000, note)]))
+    assert log.timelines == (Timeline(0, 0, 500_000_000, Metre(numerator, denominator)),)
+
+
+def test_a_metre_in_mid_bar_waits_for_the_bar_line_and_is_counted(tmp_path: Path) -> None:
+    signature = MetaMessage("time_signature", numerator=3, denominator=4)
+    note = Message("note_on", note=60, velocity=1)
+    log = read_midi(by_mido(tmp_path / "a.mid", [(500, signature), (4000, note)]))
+    assert [(t.tick, str(t.metre), t.downbeat) for t in log.timelines] == [(0, "4/4", 0), (1920, "3/4", 1920)]
+    assert log.moved == 1
+
+
+def test_the_end_of_a_file_is_its_last_event_however_long_its_tracks_go_on(tmp_path: Path) -> None:
+    log = log_of(tmp_path, header() + chunk(b"MTrk", NOTE + b"\x87\x68\xff\x2f\x00"))
+    assert log.end_ns == 100_000_000
+
+
+def test_ten_thousand_tempos_are_ten_thousand_timelines(tmp_path: Path) -> None:
+    tempos = [(tick * 7, MetaMessage("set_tempo", tempo=300_000 + 9 * tick)) for tick in range(10_000)]
+    assert len(read_midi(by_mido(tmp_path / "a.mid", tempos)).timelines) == 10_000
 
 
 def test_a_tempo_in_any_track_counts_and_the_last_of_one_tick_holds(tmp_path: Path) -> None:
     tempos = [(480, MetaMessage("set_tempo", tempo=t)) for t in (400_000, 700_000)]
-    log = read_midi(by_mido(tmp_path / "a.mid", [(0, Message("note_on", note=1, velocity=1))], tempos), METRES)
+    log = read_midi(by_mido(tmp_path / "a.mid", [(0, Message("note_on", note=1, velocity=1))], tempos))
     assert [(t.tick, t.ns_per_quarter) for t in log.timelines] == [(0, 500_000_000), (480, 700_000_000)]
 
 
 @pytest.mark.parametrize(
     ("data", "word"),
-    [(b"", "empty"), (b"RIFFxxxxWAVE", "MThd"), (one_track(NOTE)[:-9], "cut short"), (None, "No such")],
+    [(b"", "empty"), (b"RIFFxxxxWAVE", "begin"), (one_track(NOTE)[:-9], "cut short"), (None, "No such")],
 )
 def test_a_file_that_cannot_be_read_is_named_with_the_reason_and_what_to_do(
     tmp_path: Path, data: bytes | None, word: str
@@ -192,16 +205,19 @@ def test_a_file_that_cannot_be_read_is_named_with_the_reason_and_what_to_do(
     if data is not None:
         path.write_bytes(data)
     with pytest.raises(MidiFileError) as caught:
-        read_midi(path, METRES)
+        read_midi(path)
     assert str(path) in caught.value.message and word in caught.value.message and caught.value.hint
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(MidiFileError, match="directory"):
-        read_midi(tmp_path, METRES)
+        read_midi(tmp_path)
 
 
 # ---- writing ---------------------------------------------------------------------------------------------
+
+
+METRES = [Metre(n, d) for n, d in ((4, 4), (3, 4), (6, 8), (2, 2), (7, 4), (5, 8), (1, 16), (99, 64))]
 
 
 @st.composite
@@ -230,7 +246,7 @@ def logs(draw: st.DrawFn) -> list[Timeline | Performed]:
 def test_what_is_written_reads_as_the_same_log(tmp_path: Path, log: list[Timeline | Performed]) -> None:
     path = tmp_path / "a.mid"
     write_midi(path, [Track.performed("Performer", log), Track("jamd", [])], log)
-    read = read_midi(path, METRES)
+    read = read_midi(path)
     assert list(read.entries) == log
     assert [track.name for track in mido.MidiFile(path).tracks] == ["Performer", "jamd"]
 
@@ -246,6 +262,19 @@ def test_bars_that_are_counted_anew_are_written_as_a_signature_of_their_own(tmp_
         found.append((tick, message.type))
     assert [f for f in found if f[1] == "time_signature"] == [(0, "time_signature"), (1000, "time_signature")]
     assert [f for f in found if f[1] == "set_tempo"] == [(0, "set_tempo"), (1500, "set_tempo")]
+
+
+def test_a_bar_line_that_is_overruled_before_it_comes_is_not_written(tmp_path: Path) -> None:
+    first = Timeline(0, 0, ns_per_quarter(120))
+    anew = first.successor(first.time_at(1000), downbeat=1500)
+    again = anew.successor(anew.time_at(1200), metre=Metre(3, 4), downbeat=1200)
+    write_midi(tmp_path / "a.mid", [Track("Performer", [])], [first, anew, again])
+    assert [(t.tick, str(t.metre)) for t in read_midi(tmp_path / "a.mid").timelines] == [
+        (0, "4/4"),
+        (1920, "3/4"),
+    ]
+    signatures = [m for m in mido.MidiFile(tmp_path / "a.mid").tracks[0] if m.type == "time_signature"]
+    assert [message.numerator for message in signatures] == [4, 3]
 
 
 def test_notes_and_pedal_of_an_answer_become_a_track_in_which_ends_come_first() -> None:

@@ -14,7 +14,6 @@ from jamd.errors import PortError
 from jamd.midi.file_ports import FileInput
 from jamd.midi.ledger import SIZE, Ledger
 from jamd.midi.messages import control, note_off, note_on
-from jamd.midi.metres import Layout
 from jamd.midi.smf import MidiLog
 from jamd.midi.wire import (
     IDLE_NS,
@@ -264,12 +263,14 @@ def test_after_close_nothing_sounds(keys: list[tuple[int, int, bool]], pitches: 
     room.run(40 * MS)
     room.wire.close(41 * MS)
     assert room.ear().silent and room.recorder.closed
+    used = {message[0] & 0x0F for message in room.output.sent}
+    assert used == {message[0] & 0x0F for message in room.output.sent if message[1:] == bytes((120, 0))}
     assert room.of("lateness")[0]["skipped"] == 0
 
 
 def test_a_new_brain_is_told_where_the_beats_are_without_writing_it_down_twice() -> None:
     timeline = Timeline(0, 0, 500 * MS)
-    file = FileInput(MidiLog((timeline,), MS, 0, 0, 0, 0, 0, Layout((), 0, 0, 0)), "file")
+    file = FileInput(MidiLog((timeline,), MS, 0, 0, 0, 0, 0), "file")
     room = Room(options={"input": file, "clock": file})
     room.wire.greet(0)
     assert [type(message) for message in room.brain] == [Watermark]
@@ -335,7 +336,7 @@ def test_a_file_is_heard_at_its_own_instants_with_its_tempo_before_its_notes() -
         second,
         Performed(10_000_100, Kind.NOTE_ON, 62, 64),
     )
-    file = FileInput(MidiLog(entries, 11 * MS, 2, 0, 0, 0, 0, Layout((), 0, 0, 0)), "file")
+    file = FileInput(MidiLog(entries, 11 * MS, 2, 0, 0, 0, 0), "file")
     room = Room(options={"input": file, "clock": file})
     file.start(3)
     room.run(30 * MS, 3)

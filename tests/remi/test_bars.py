@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jamd.music.events import LogEntry, Turn
+from jamd.music.events import Kind, LogEntry, Performed, Turn
 from jamd.music.timeline import FOUR_FOUR, Metre, Timeline, ns_per_quarter
 from jamd.remi import vocabulary as v
 from jamd.remi.bars import Bars, bar_from, line_before, next_line, pieces
@@ -152,7 +152,7 @@ def test_no_bar_is_longer_than_its_metre(changes: list[tuple[int, Metre, int]]) 
                 assert before.line < line <= before.line + before.metre.ticks
         timeline = timeline.successor(tick * MS, metre=metre, downbeat=tick + ahead)
         bars.take_over(timeline, tick)
-        assert bars.next.line <= max(next_line(timeline, tick), tick)
+        assert bars.next.line <= max(next_line(bars.timeline, tick), tick)
 
 
 # Tempo
@@ -188,3 +188,15 @@ def test_a_slow_drift_of_the_tempo_is_said_whenever_it_has_come_to_two() -> None
         log.append(timeline)
     values = [v.TEMPO_VALUE.index(token) + 90 for token in tokenize(log) if token in v.TEMPO_VALUE]
     assert values == [125, 127, 129]
+
+
+def test_bars_too_short_to_count_are_said_in_4_4_but_a_single_one_stays_a_pick_up() -> None:
+    quarter = Timeline(0, 0, 500_000_000, Metre(1, 4))
+    notes = [Performed(i * 500_000_000, Kind.NOTE_ON, 60 + i, 80) for i in range(8)]
+    names = [v.name_of(token) for token in tokenize([quarter, *notes])]
+    assert names.count("Bar_None") == 2
+    assert "Time Signature_4/4" in names
+    pick_up = quarter.successor(500_000_000, metre=Metre(3, 4), downbeat=480)
+    names = [v.name_of(token) for token in tokenize([quarter, notes[0], pick_up, *notes[1:4]])]
+    assert names.count("Bar_None") == 2
+    assert names.count("Position_1") == 2

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from jamd.midi.smf import MidiLog, read_midi
-from jamd.remi import vocabulary as v
 from jamd.remi.decoder import decode
 from tests.remi.matching import lost, said, struck
 
@@ -41,7 +40,7 @@ def test_pieces_are_accepted_and_keep_every_note(archive: Path | None, tmp_path:
     paths = pieces(archive, tmp_path)
     assert paths, f"{archive.name} holds no MIDI file"
     for path in paths:
-        _check(read_midi(path, v.METRES))
+        _check(read_midi(path))
 
 
 def _check(piece: MidiLog) -> None:

@@ -1,0 +1,160 @@
+"""How fast the whole daemon is here, on real JACK ports: from start to ready, from phrase end to answer, and when idle.
+
+    python tests/bench/bench_live.py --model jamd/models/S.onnx --phrases 30
+
+A keyboard plays phrases into the daemon and goes on while the answer sounds. From `--events`, in milliseconds:
+
+    over       the phrase was over (its last note, and the silence that ends it) -> first note of the answer sent
+    decided    the brain noticed it                                              -> first note of the answer sent
+    lateness   a note was due                                                    -> it was sent
+    ready      the process was started                                           -> wire and brain are ready
+
+Targets on a quiet machine of two cores: decided p99 at most 50 ms, lateness p99 at most 2 ms with real-time priority,
+ready at most 3 s, `jamd ports` at most 0.3 s. Needs jackd and JACK-Client.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import numpy as np
+from _pytest.outcomes import Failed
+
+from jamd.config import SHIPPED_MODEL
+from tests.daemon.live import ROOT, Jamd, jamd, scale, wait_until
+from tests.daemon.peers import Instrument, closing
+from tests.jack import jack_up
+
+PHRASE = (60, 62, 64, 65, 67, 69, 71, 72)
+GAP_S, ANSWER_S, IDLE_S = 0.1, 1.0, 5.0
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """How the values lie."""
+    if not values:
+        return {"n": 0}
+    found = {f"p{q}": round(float(np.percentile(values, q)), 3) for q in (50, 90, 99)}
+    return {"n": len(values), **found, "max": round(max(values), 3)}
+
+
+def cpu_percent(pids: dict[str, int], seconds: float) -> dict[str, float]:
+    """What each process uses of one processor."""
+    before = {name: _cpu_s(pid) for name, pid in pids.items()}
+    time.sleep(seconds)
+    return {name: round(100 * (_cpu_s(pid) - before[name]) / seconds, 2) for name, pid in pids.items()}
+
+
+def memory_mib(pids: dict[str, int]) -> dict[str, int]:
+    """Resident memory of each process."""
+    return {name: _status(pid, "VmRSS") >> 10 for name, pid in pids.items()}
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def _status(pid: int, key: str) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().split("\n")
+    return next(int(line.split()[1]) for line in lines if line.startswith(key))
+
+
+def play(keyboard: Instrument, daemon: Jamd, phrases: int) -> None:
+    """Plays them one after the other, each into the answer to the one before."""
+    for _ in range(phrases):
+        before = len(daemon.events("phrase_end"))
+        keyboard.play(scale(PHRASE, GAP_S))
+        keyboard.finish()
+        with contextlib.suppress(Failed):  # a stalled machine may cost the brain its place, and us a phrase
+            wait_until(lambda n=before: len(daemon.events("phrase_end")) > n, "a phrase to end", 3.0)
+        time.sleep(ANSWER_S)
+
+
+def answers(events: list[dict[str, Any]]) -> dict[str, list[float]]:
+    """Milliseconds to the first note of each answer."""
+    sent = sorted(event["t_ns"] for event in events if event["what"] == "note_out")
+    found: dict[str, list[float]] = {"over": [], "decided": []}
+    for end in (event for event in events if event["what"] == "phrase_end"):
+        first = next((t_ns for t_ns in sent if t_ns >= end["t_ns"]), None)
+        if first is not None and first - end["t_ns"] < ANSWER_S * 1e9:
+            found["over"].append((first - end["over_ns"]) / 1e6)
+            found["decided"].append((first - end["t_ns"]) / 1e6)
+    return found
+
+
+def session(model: Path, phrases: int, realtime: bool) -> dict[str, Any]:
+    """One run of the daemon, with or without real-time priority."""
+    config = f"[player]\nrealtime = {str(realtime).lower()}\n"
+    keyboard, synth = Instrument("Keyboard"), Instrument("Synth")
+    words = ("--in", "Keyboard", "--out", "Synth", "--entry", "immediate", "--bars", "2", "--no-record")
+    with tempfile.TemporaryDirectory() as folder, closing(keyboard, synth):
+        start_ns = time.monotonic_ns()
+        with jamd(Path(folder), *words, model=model, config=config) as daemon:
+            daemon.wait_ready()
+            ready = {event["process"]: (event["t_ns"] - start_ns) / 1e9 for event in daemon.events("ready")}
+            granted = next(event["realtime"] for event in daemon.events("ready") if event["process"] == "wire")
+            time.sleep(3.0)  # the spare wire loads
+            pids = {"main": daemon.process.pid, "wire": daemon.pids("wire")[0], "brain": daemon.pids("brain")[0]}
+            idle = cpu_percent(pids, IDLE_S)
+            play(keyboard, daemon, phrases)
+            busy = memory_mib(pids)
+            daemon.end()
+            events = daemon.events()
+    late = [event["late_ms"] for event in events if event["what"] == "note_out"]
+    return {
+        "realtime": granted,
+        "ready_s": {name: round(seconds, 2) for name, seconds in ready.items()},
+        "idle_cpu_percent": idle,
+        "memory_mib": busy,
+        **{name: spread(values) for name, values in answers(events).items()},
+        "lateness": spread(late),
+        "left_out": sum(event["what"] == "late" for event in events),
+        **{what: sum(event["what"] == what for event in events) for what in ("dropped", "replaced", "refused")},
+    }
+
+
+def ports_s(times: int = 5) -> dict[str, float]:
+    """Seconds that `jamd ports` takes."""
+    found = []
+    for _ in range(times):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "jamd", "ports"], cwd=ROOT, check=True, capture_output=True)
+        found.append(time.perf_counter() - start)
+    return spread(found)
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", default=SHIPPED_MODEL, type=Path)
+    parser.add_argument("--phrases", default=30, type=int)
+    options = parser.parse_args()
+    model = options.model.resolve()
+    with jack_up(timeout_ms=30):
+        told: dict[str, Any] = {"model": model.name, "ports_s": ports_s()}
+        for name, realtime in (("with_priority", True), ("without", False)):
+            told[name] = session(model, options.phrases, realtime)
+    told["load"] = os.getloadavg()[0]
+    print(f"jamd ports: {told['ports_s']['p50']:.2f} s")
+    for name in ("with_priority", "without"):
+        run = told[name]
+        print(f"{name}: ready after {run['ready_s']} s, idle CPU {run['idle_cpu_percent']} %")
+        for row in ("over", "decided", "lateness"):
+            print(f"  {row:10}" + "".join(f"{key:>5} {value:9.3f}" for key, value in run[row].items()))
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""The wire and the brain: a plan is only for the wire that its brain knows, and a silent brain's plan ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from jamd.daemon.board import Board
+from jamd.daemon.wire import BRAIN_SILENT_NS, MS, Joint
+from jamd.daemon.words import BrainGone, Hello, PlanEnded, Stop
+from jamd.midi.ledger import Ledger
+from jamd.midi.port_types import NullInput, NullOutput
+from jamd.midi.recorder import NullRecorder
+from jamd.midi.wire import Wire, WireSettings
+from jamd.music.messages import Report
+from jamd.music.plan import Plan, PlannedNote
+
+NOW = 10_000 * MS
+PLAN = Plan(0, NOW, (PlannedNote(NOW + 5 * MS, NOW + 900 * MS, 60, 80),))
+
+
+class Desk:
+    """A wire without ports, its joint, and the board between it and the others."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self.reports: list[Report] = []
+        out, to_brain = NullOutput(), board.box("wire_to_brain").put
+        self.ledger = Ledger(bytearray(len(board.ledger)))
+        self.wire = Wire(WireSettings(), NullInput(), out, self.ledger, NullRecorder(), to_brain, self.reports.append)
+        self.joint = Joint(board, self.wire, NullInput())
+
+    def run(self, ms: int, beats: bool = True) -> bool:
+        """One turn of the wire's loop, so many milliseconds after NOW; False when it is asked to leave."""
+        if beats:
+            self.board.write("brain_beat_ns", NOW + ms * MS)
+        stays = self.joint.step(NOW + ms * MS)
+        self.wire.step(NOW + ms * MS)
+        return stays
+
+    def tell(self, *messages: object) -> None:
+        """The brain says something."""
+        for message in messages:
+            assert self.board.box("brain_to_wire").put(message)
+
+    def told(self) -> list[PlanEnded]:
+        """What the brain was told of its plan's end."""
+        return [m for m in self.board.box("wire_to_brain").take() if isinstance(m, PlanEnded)]
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    board = Board.create()
+    desk = Desk(board)
+    yield desk
+    board.close()
+
+
+def test_a_plan_is_played_by_the_wire_that_its_brain_has_greeted(desk: Desk) -> None:
+    desk.tell(Hello(), PLAN)
+    for ms in (0, 6):
+        desk.run(ms)
+    assert desk.ledger.sounding() == [(0, 60)]
+
+
+def test_a_plan_made_for_a_predecessor_is_not_played(desk: Desk) -> None:
+    desk.tell(PLAN)
+    for ms in (0, 6):
+        desk.run(ms)
+    assert desk.ledger.sounding() == []
+
+
+def test_a_silent_brain_loses_its_plan_is_told_and_must_greet_again(desk: Desk) -> None:
+    desk.tell(Hello(), PLAN)
+    for ms in (0, 6):
+        desk.run(ms)
+    last_ms = 6 + BRAIN_SILENT_NS // MS
+    desk.run(last_ms, beats=False)
+    assert desk.ledger.sounding() == [(0, 60)]
+    desk.run(last_ms + 1, beats=False)
+    assert desk.ledger.sounding() == []
+    assert desk.told() == [PlanEnded(NOW + (last_ms + 1) * MS)]
+    later = Plan(0, NOW, (PlannedNote(NOW + 300 * MS, NOW + 900 * MS, 64, 80),))
+    desk.tell(later)
+    desk.run(301)
+    assert desk.ledger.sounding() == []
+    desk.tell(Hello(), Plan(0, NOW, (PlannedNote(NOW + 310 * MS, NOW + 900 * MS, 67, 80),)))
+    for ms in (302, 311):
+        desk.run(ms)
+    assert desk.ledger.sounding() == [(0, 67)]
+
+
+def test_a_brain_that_is_gone_leaves_no_note(desk: Desk) -> None:
+    desk.tell(Hello(), PLAN)
+    for ms in (0, 6):
+        desk.run(ms)
+    desk.board.box("main_to_wire").put(BrainGone())
+    assert desk.run(7)
+    assert desk.ledger.sounding() == []
+
+
+def test_main_says_when_to_leave(desk: Desk) -> None:
+    assert desk.run(0)
+    desk.board.box("main_to_wire").put(Stop())
+    assert not desk.run(1)
