@@ -32,14 +32,12 @@ class EchoGuard:
 
     def sent(self, message: bytes, now: int) -> None:
         """A message went out."""
-        self._forget(now)
         key = _key(message)
         if key is not None:
             self._sent.append((now, key))
 
     def is_echo(self, message: bytes, now: int) -> bool:
         """True if what came in is what went out, and the guard is armed; each message comes back once."""
-        self._forget(now)
         key = _key(message)
         ours = next((sent for sent in self._sent if sent[1] == key), None)
         if ours is None:
@@ -50,18 +48,22 @@ class EchoGuard:
         self.echoes += self.armed
         return self.armed
 
+    def looked(self, now: int) -> None:
+        """All that had come by `now` was judged: what went out a window before that does not come back any more.
+
+        So a wire that was held up for longer than the window still knows its own notes when it looks again.
+        """
+        while self._sent and now - self._sent[0][0] > WINDOW_NS:
+            _, (kind, _number) = self._sent.popleft()
+            if kind == NOTE_ON:
+                self._came_back = 0
+
     def _suspect(self, now: int) -> None:
         if not self._came_back:
             self._since_ns = now
         self._came_back += 1
         if self._came_back >= LOOP_NOTES and now - self._since_ns >= LOOP_NS:
             self.armed = True
-
-    def _forget(self, now: int) -> None:
-        while self._sent and now - self._sent[0][0] > WINDOW_NS:
-            _, (kind, _number) = self._sent.popleft()
-            if kind == NOTE_ON:
-                self._came_back = 0
 
 
 def _key(message: bytes) -> Key | None:

@@ -78,13 +78,13 @@ class Hand:
             self.held.add(key)
         keyboard.send(note_on(channel, pitch, velocity))
 
-    def release(self, channel: int, pitch: int) -> bool:
+    def release(self, channel: int, pitch: int, velocity: int = 0) -> bool:
         """Leaves a key, which comes up if no other hand holds it; False if this hand did not hold it."""
         keyboard, key = self._keyboard, (channel, pitch)
         if key not in self.held:
             return False
         if keyboard.ledger.count(channel, pitch) <= 1:
-            keyboard.send(note_off(channel, pitch))
+            keyboard.send(note_off(channel, pitch, velocity))
         self.held.discard(key)
         keyboard.ledger.clear(channel, pitch)
         return True

@@ -56,8 +56,8 @@ class Listener:
         match event:
             case Performed(kind=Kind.NOTE_ON, number=pitch, value=velocity, channel=channel):
                 self._hand.press(channel, pitch, velocity)
-            case Performed(kind=Kind.NOTE_OFF, number=pitch, channel=channel):
-                self._hand.release(channel, pitch)
+            case Performed(kind=Kind.NOTE_OFF, number=pitch, value=velocity, channel=channel):
+                self._hand.release(channel, pitch, velocity)
             case Performed(kind=Kind.CONTROL, number=number, value=value, channel=channel) if number == SUSTAIN:
                 self._hand.pedal(channel, value)
             case _:

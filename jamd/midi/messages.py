@@ -20,9 +20,9 @@ def note_on(channel: int, pitch: int, velocity: int) -> bytes:
     return bytes((NOTE_ON | channel, pitch, velocity))
 
 
-def note_off(channel: int, pitch: int) -> bytes:
-    """The message that ends a note."""
-    return bytes((NOTE_OFF | channel, pitch, 0))
+def note_off(channel: int, pitch: int, velocity: int = 0) -> bytes:
+    """The message that ends a note; few synths hear its release velocity."""
+    return bytes((NOTE_OFF | channel, pitch, velocity))
 
 
 def control(channel: int, number: int, value: int) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from jamd.errors import PortError
@@ -23,6 +25,9 @@ from jamd.midi.rtmidi_ports import AUTO, OUR_NAME
 from jamd.midi.synth import open_synth
 
 VIRTUAL, VIRTUAL_PREFIX, FILE_PREFIX, OWN_SYNTH = "virtual", "virtual:", "file:", "synth:"
+_PANIC_BURST, _PANIC_REST_S = 32, 0.016
+"""Messages of a panic at once, and the rest after them: an ALSA program's queue holds 200, and overrun it loses
+them all; a MIDI cable carries 1000 a second, with some 1300 waiting before it."""
 
 
 def parse_spec(text: str) -> PortSpec:
@@ -76,9 +81,11 @@ def open_output(spec: PortSpec, api: str) -> OutputPort:
     return rtmidi_ports.open_output(spec, api)
 
 
-def panic(name: str, api: str = AUTO) -> None:
-    """Silences everything that sounds on the output port `name`; PortError where it cannot be had."""
+def panic(name: str, api: str = AUTO, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Silences everything that sounds on the output port `name`, in a second; PortError where it cannot be had."""
     port = open_output(parse_spec(name), api)
-    for message in panic_everything():
+    for number, message in enumerate(panic_everything(), 1):
         port.send(message)
+        if number % _PANIC_BURST == 0:
+            sleep(_PANIC_REST_S)
     port.close()

@@ -151,6 +151,7 @@ class Wire:
                 entries.append(event)
                 if event.kind is Kind.NOTE_ON:
                     self._yield()
+        self._guard.looked(now)
         if entries:
             self._last_entry_ns = now
         if self._guard.armed and not was_armed:

@@ -75,4 +75,7 @@ def stage(folder: Path, model: Path, *options: str, config: str = "") -> Iterato
         connect("Marker:out", "Synth:input")
         with jamd(folder, *NAMED, "--bars", "2", *options, model=model, config=config) as daemon:
             daemon.wait_ready()
-            yield Stage(keyboard, synth, marker, daemon)
+            try:
+                yield Stage(keyboard, synth, marker, daemon)
+            finally:
+                print("heard by the synth:", *synth.heard(), sep="\n")  # pytest shows it where the test fails

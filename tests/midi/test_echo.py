@@ -34,8 +34,17 @@ def test_later_than_the_window_it_is_the_performer() -> None:
     guard = EchoGuard(armed=True)
     guard.sent(FIRST, 0)
     guard.sent(control(0, 64, 127), 0)
+    guard.looked(WINDOW_NS)
     assert guard.is_echo(control(0, 64, 127), WINDOW_NS)
-    assert not guard.is_echo(FIRST, WINDOW_NS + 1)
+    guard.looked(WINDOW_NS + 1)
+    assert not guard.is_echo(FIRST, WINDOW_NS + 2)
+
+
+def test_a_wire_that_was_held_up_knows_its_own_notes_when_it_looks_again() -> None:
+    guard = EchoGuard(armed=True)
+    guard.looked(0)
+    guard.sent(FIRST, MS)
+    assert guard.is_echo(FIRST, 10 * WINDOW_NS)
 
 
 def test_two_devices_are_trusted_until_every_note_has_come_back_for_a_while() -> None:
@@ -50,6 +59,7 @@ def test_two_devices_are_trusted_until_every_note_has_come_back_for_a_while() ->
 def test_one_note_that_does_not_come_back_clears_the_suspicion() -> None:
     guard = EchoGuard()
     for number in range(100):
+        guard.looked(number * 100 * MS)
         guard.sent(FIRST, number * 100 * MS)
         if number % 10:
             assert not guard.is_echo(FIRST, number * 100 * MS + 5 * MS)

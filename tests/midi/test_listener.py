@@ -57,6 +57,12 @@ def test_what_no_log_holds_goes_through_as_it_came() -> None:
     assert sent == messages and [event.kind for event in events] == [Kind.CONTROL, Kind.PROGRAM]
 
 
+def test_a_release_velocity_goes_through() -> None:
+    sent: list[bytes] = []
+    listener(sent, thru=True).hear(note_on(0, 60, 64) + note_off(0, 60, 33), 0)
+    assert sent == [note_on(0, 60, 64), note_off(0, 60, 33)]
+
+
 def test_without_thru_nothing_goes_through() -> None:
     sent: list[bytes] = []
     listener(sent).hear(note_on(0, 60, 64) + control(0, 64, 127) + b"\xe0\x00\x50", 0)

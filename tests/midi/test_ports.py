@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import threading
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -237,9 +238,21 @@ def test_a_close_that_hangs_does_not_hang_us(house: House) -> None:
 
 
 def test_panic_silences_the_port_and_lets_it_go(house: House) -> None:
-    panic("piano")
+    panic("piano", sleep=lambda seconds: None)
     player = next(client for client in house.clients if client.opened)
     assert bytes((0xBF, 120, 0)) in player.sent and bytes((0x8F, 127, 0)) in player.sent and player.closed
+
+
+def test_panic_overruns_neither_a_programs_queue_nor_a_cable(house: House) -> None:
+    def sent() -> int:
+        return sum(len(client.sent) for client in house.clients)
+
+    rests: list[tuple[int, float]] = []
+    panic("piano", sleep=lambda seconds: rests.append((sent(), seconds)))
+    edges = [0, *(count for count, _ in rests), sent()]
+    assert max(after - before for before, after in pairwise(edges)) < 200  # ALSA's default queue
+    carried = sum(seconds for _, seconds in rests) * 31_250 / 10
+    assert 3 * sent() - carried < 4096  # what the kernel keeps for a cable
 
 
 @pytest.mark.parametrize(
