@@ -32,6 +32,8 @@ $(VENV)/.stamp-venv:
 	  { echo "jamd needs Python 3.11 or newer as $(PYTHON); make PYTHON=... names another one." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo "python3-venv is missing: install it with 'apt-get install python3-venv' and try again." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || \
+	  echo "python-rtmidi has no ready-made package for this Python: pip will want a compiler and the ALSA and JACK headers; make PYTHON=python3.12 wants none." >&2
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 

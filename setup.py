@@ -15,7 +15,7 @@ CPU = "(sys_platform=='linux' and platform_machine!='x86_64') or sys_platform=='
 
 REQUIRES = [
     "numpy>=1.26",  # arrays for the model, sampling
-    "mido>=1.3",  # MIDI files and messages
+    "mido>=1.3,<1.4",  # MIDI files and messages; jamd/midi/mido_files.py leans on its registry of meta messages
     "python-rtmidi>=1.5.8",  # MIDI ports: ALSA, JACK, CoreMIDI, Windows
     "click>=8.1",  # the command line
     "platformdirs>=4",  # the user's data and configuration folders on each system

@@ -75,6 +75,8 @@ PLAYING = (
     ("--device", "engine_device"),
     ("--model", "engine_model", "FILE.onnx"),
 )
+WHEN_ANY = {"drums_left_out", "notes_without_end", "signs_ignored", "metres_moved"}
+"""What a person need not read when it is zero."""
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program to read.")
 
 
@@ -113,7 +115,8 @@ def main(ctx: click.Context, path: Path | None) -> None:
 def listen(ctx: click.Context, /, events: Path | None, **options: Any) -> None:
     """Listen to a performer and answer: the daemon. Ctrl-C ends it.
 
-    NAME is a port (or a part of its name, any case), virtual or virtual:NAME, or file:PATH.mid.
+    NAME is a port (or a part of its name, any case), virtual or virtual:NAME, or file:PATH.mid. As --out also
+    synth: which is fluidsynth, started by jamd.
 
     \b
     Examples: jamd listen --in Keyboard --out Synth
@@ -144,7 +147,8 @@ def respond(path: Path | None, /, call: Path, out: Path, as_json: bool, **option
     if as_json:
         click.echo(json.dumps(summary, default=str))
     else:
-        click.echo("\n".join(f"{key.replace('_', ' ')}: {value}" for key, value in summary.items()))
+        told = {key: value for key, value in summary.items() if value or key not in WHEN_ANY}
+        click.echo("\n".join(f"{key.replace('_', ' ')}: {value}" for key, value in told.items()))
 
 
 @main.command()
@@ -212,7 +216,7 @@ def panic(path: Path | None, /, **options: Any) -> None:
 @click.argument("file", metavar="FILE.mid", type=_FILE)
 @as_json
 def tokens(file: Path, as_json: bool) -> None:
-    """Print a MIDI file as REMI tokens, one event a line.
+    """Print a MIDI file as REMI tokens: a line a token, the word Event and its four fields.
 
     \b
     Examples: jamd tokens call.mid

@@ -113,7 +113,7 @@ class Turn:
     """[turn]: when a phrase has ended, and how the answer comes in."""
 
     min_silence_s: float = setting(
-        0.35, "Seconds of silence that end the fastest phrase.", low=0.05, high=10.0
+        0.35, "Seconds of silence that end the fastest phrase; half of it after a long last note.", low=0.05, high=10.0
     )
     max_silence_s: float = setting(1.2, "Seconds of silence that end any phrase.", low=0.05, high=30.0)
     gap_factor: float = setting(

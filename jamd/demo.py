@@ -10,22 +10,25 @@ from importlib import resources
 from pathlib import Path
 
 from jamd.config import Settings
+from jamd.daemon.files import check_target
 from jamd.daemon.main import jam
 from jamd.midi.ports import OWN_SYNTH
 from jamd.midi.synth import find_sound_font, synth_works
 
 CALL = "models/call.mid"
-"""Eight bars of our own, to be answered."""
+"""Four bars of our own, to be answered."""
 
 
 def run(settings: Settings, out: Path, say: Callable[[str], None]) -> int:
-    """Plays the call, writes the jam to `out`, says how to hear it; the exit code."""
+    """Plays the call, writes the jam to `out`, says how to hear it; the exit code. JamdError as in `jam`."""
+    check_target(out)
     live = synth_works()
     with resources.as_file(resources.files("jamd") / CALL) as call:
         midi = replace(settings.midi, in_=f"file:{call}", out=OWN_SYNTH if live else f"file:{out}", thru=True)
         record = replace(settings.record, on=False)
         code = jam(replace(settings, midi=midi, record=record), None, say, wanted=out)
-    say(_how_to_hear(out, live))
+    if out.is_file():  # whoever ends it at once has nothing to hear
+        say(_how_to_hear(out, live))
     return code
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jamd.config import Settings
+from jamd.daemon.files import check_target, read_call
 from jamd.daemon.rooms import load_improviser
 from jamd.engine.improviser import Improviser, Opening
-from jamd.errors import MidiFileError
-from jamd.midi.smf import Track, read_midi, write_midi
-from jamd.music.events import Kind, LogEntry, Performed, Turn, TurnChange
+from jamd.midi.smf import Track, write_midi
+from jamd.music.events import PEDAL_THRESHOLD, SUSTAIN, Kind, LogEntry, Performed, Turn, TurnChange
 from jamd.music.note import Note, Pedal
 from jamd.music.timeline import Timeline
 from jamd.remi import vocabulary as v
@@ -33,20 +33,24 @@ class Summary:
     answer_bars: int
     tokens: int
     seconds: float
+    drums_left_out: int
+    notes_without_end: int
+    """Notes of the call that nobody ended: they end with the file."""
+    signs_ignored: int
+    """Tempos and time signatures that say nothing."""
+    metres_moved: int
+    """Time signatures in mid bar, which waited for a bar line."""
 
 
 def respond(call: Path, out: Path, settings: Settings) -> Summary:
     """Reads `call`, writes `out` with the tracks Performer and jamd; same seed, file and model, same bytes.
 
-    Raises MidiFileError where the file cannot be read or holds no notes, ModelError where there is no model.
+    Raises MidiFileError where the file cannot be read or holds no notes, or `out` cannot be written, and
+    ModelError where there is no model.
     """
-    read = read_midi(call)
+    read = read_call(call)
+    check_target(out)
     entries = read.entries
-    onsets = [e for e in entries if isinstance(e, Performed) and e.kind is Kind.NOTE_ON]
-    if not onsets:
-        raise MidiFileError(
-            f"there is nothing to answer in {call}: it holds no notes", "Give a file with a melody in it."
-        )
     seed = settings.sampling.seed or secrets.randbelow(2**32 - 1) + 1
     improviser, session = load_improviser(settings, seed)
     began = time.perf_counter()
@@ -57,7 +61,19 @@ def respond(call: Path, out: Path, settings: Settings) -> Summary:
     bars = max((n.onset - entry_tick for n in notes), default=0) // timeline.metre.ticks + 1
     seconds = round(time.perf_counter() - began, 3)
     return Summary(
-        str(out), session.info.name, session.device, seed, len(onsets), len(notes), bars, tokens, seconds
+        out=str(out),
+        model=session.info.name,
+        device=session.device,
+        seed=seed,
+        call_notes=read.notes,
+        answer_notes=len(notes),
+        answer_bars=bars,
+        tokens=tokens,
+        seconds=seconds,
+        drums_left_out=read.drums,
+        notes_without_end=read.hanging,
+        signs_ignored=read.ignored,
+        metres_moved=read.moved,
     )
 
 
@@ -66,11 +82,36 @@ def _entry(entries: Sequence[LogEntry]) -> tuple[Timeline, int]:
     performed = [e for e in entries if isinstance(e, Performed)]
     timelines = [e for e in entries if isinstance(e, Timeline)]
     last = max(e.time_ns for e in performed if e.kind is Kind.NOTE_ON)
-    end = max(e.time_ns for e in performed)
+    end = _last_sound(performed)
     timeline = [t for t in timelines if t.time_ns <= end][-1]
     metre = timeline.metre
     slack = min(metre.beat_ticks, metre.ticks) // 2  # a last note that hangs over the bar line costs no bar
     return timeline, timeline.next_bar_line(max(timeline.tick_at(last) + 1, timeline.tick_at(end) - slack))
+
+
+def _last_sound(performed: Sequence[Performed]) -> int:
+    """When the last note has ended: let go, and by the pedal too. A pedal that stays down for ever counts for nothing."""
+    end = 0
+    held: set[tuple[int, int]] = set()
+    down: set[int] = set()  # channels whose pedal is down
+    ringing: set[int] = set()  # channels on which it holds a note
+    for event in performed:
+        key = (event.channel, event.number)
+        if event.kind is Kind.NOTE_ON:
+            held.add(key)
+        elif event.kind is Kind.NOTE_OFF and key in held:
+            held.discard(key)
+            end = event.time_ns
+            ringing |= down & {event.channel}
+        elif event.kind is Kind.CONTROL and event.number == SUSTAIN:
+            if event.value >= PEDAL_THRESHOLD:
+                down.add(event.channel)
+                continue
+            if event.channel in ringing:
+                end = event.time_ns
+            down.discard(event.channel)
+            ringing.discard(event.channel)
+    return end
 
 
 def _answer(

@@ -194,13 +194,13 @@ def test_panic_without_a_port_to_silence_asks_for_one(house: House) -> None:
 CALL = str(ROOT / "jamd" / "models" / "call.mid")
 
 
-def test_tokens_prints_a_line_of_five_fields_for_every_id_of_the_json() -> None:
+def test_tokens_prints_an_event_of_four_fields_for_every_id_of_the_json() -> None:
     ids = json.loads(run("tokens", CALL, "--json").stdout)
     lines = run("tokens", CALL).stdout.splitlines()
     assert [name_of(token) for token in ids[:3]] == ["BOS_None", "Call_None", "Bar_None"]
     assert len(lines) == len(ids) > 100
-    five = re.compile(r"Event\(name=[\w ]+, time=-?\d+, value=\S+, text=\S+\)")
-    assert [line for line in lines if not five.fullmatch(line)] == []
+    four = re.compile(r"Event\(name=[\w ]+, time=-?\d+, value=\S+, text=\S+\)")
+    assert [line for line in lines if not four.fullmatch(line)] == []
 
 
 def test_tokens_of_no_midi_file_are_an_error_that_names_the_file(tmp_path: Path) -> None:

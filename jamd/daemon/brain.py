@@ -10,7 +10,7 @@ from jamd.daemon.rooms import load_improviser, manners
 from jamd.daemon.words import Finished, Hello, InputEnded, Job, PlanEnded, Stop, Up
 from jamd.engine.partner import Partner
 from jamd.music.events import Performed
-from jamd.music.messages import Watermark
+from jamd.music.messages import Missed, Resumed, Watermark
 from jamd.music.timeline import Timeline
 
 IDLE_S = 0.002
@@ -51,6 +51,10 @@ def _read(board: Board, partner: Partner) -> bool:
             partner.reach(message.time_ns, message.heard)
         elif isinstance(message, Performed | Timeline):
             partner.hear(message)
+        elif isinstance(message, Missed):
+            partner.miss(message.due_ns, message.pitch)
+        elif isinstance(message, Resumed):
+            partner.resume(message.timeline)
         elif isinstance(message, PlanEnded):
             partner.interrupt(message.time_ns, deaf=message.deaf)
             board.box("brain_to_wire").put(Hello())

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from jamd.daemon.child import guarded
+from jamd.daemon.board import Board
+from jamd.daemon.child import Lifeline, guarded
 from jamd.daemon.words import Job
 
 
 def run(job: Job) -> None:
     """The body of the brain process."""
-    from jamd.daemon.brain import play  # late: main names this function, and shall not load what it needs
+    guarded("brain", job, _play)
 
-    guarded("brain", job, play)
+
+def _play(job: Job, board: Board, lifeline: Lifeline) -> None:
+    from jamd.daemon.brain import play  # late: main names `run`, and shall not load what the brain needs
+
+    play(job, board, lifeline)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import gc
 import signal
-import time
 import traceback
 from collections.abc import Callable
 from multiprocessing import parent_process
 from types import FrameType
 
 from jamd.daemon.board import Board
-from jamd.daemon.words import Failed, Job
+from jamd.daemon.words import Crashed, Failed, Job
 from jamd.errors import JamdError
-from jamd.music.messages import Report
 
 LOOK_NS = 10_000_000
 """How often a child looks whether main lives: a look costs some 30 microseconds."""
@@ -66,9 +64,10 @@ def _ran(
     tell = board.box(f"{process}_to_main").put
     try:
         body(job, board, lifeline)
-    except JamdError as error:
-        tell(Failed(process, error))
-    except Exception:
-        tell(Report(time.monotonic_ns(), "crashed", {"process": process, "why": traceback.format_exc()}))
+    except Exception as error:
+        if isinstance(error, JamdError) and not board.read(f"{process}_beat_ns"):
+            tell(Failed(process, error))
+            return True
+        tell(Crashed(process, traceback.format_exc()))
         return False
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -27,12 +28,12 @@ class Diary:
                 ) from None
 
     def write(self, report: Report) -> None:
-        """One stage: always into the file, on the screen when it is a change of state."""
+        """One stage: always into the file, on the screen when it is a change of state or trouble."""
         if self._file is not None:
             try:
                 self._file.write(json.dumps({"t_ns": report.time_ns, "what": report.what, **report.facts}) + "\n")
             except OSError as error:  # a full disk ends the events, never the music
-                self._file = None
+                self.close()
                 self._say(f"the events cannot be written any more: {error.strerror}")
         line = _line(report)
         if line:
@@ -44,8 +45,10 @@ class Diary:
 
     def close(self) -> None:
         """Closes the file."""
-        if self._file is not None:
-            self._file.close()
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(OSError):  # what did not fit before does not fit now
+                file.close()
 
 
 def _line(report: Report) -> str:
@@ -58,14 +61,29 @@ def _line(report: Report) -> str:
             return f"{facts['process']} ready: {rest}"
         case "replaced":
             return f"the {facts['process']} died and was replaced"
-        case "crashed":
-            return f"the {facts['process']} failed, please report it:\n{facts['why']}"
         case "barge_in":
             return "you play: the answer stops"
         case "late":
-            return f"late: a note left out ({facts.get('late_ms', '?')} ms)"
-        case "recorded":
-            return f"recorded: {facts['file']}"
-        case "echo" | "refused" | "dropped" | "port_lost" | "port_back":
-            return f"{report.what}: " + ", ".join(f"{k} {v}" for k, v in facts.items())
+            return f"late: a note left out ({facts['late_ms']:.0f} ms)"
+        case "echo":
+            return f"echo: {facts['what']}"
+        case "refused":
+            return f"you played on: {facts['notes']} planned notes are left out"
+        case _:
+            return _trouble(report.what, facts)
+
+
+def _trouble(what: str, facts: dict[str, int | float | str | bool]) -> str:
+    match what:
+        case "crashed":
+            reason = str(facts["why"]).strip().rpartition("\n")[2]
+            return f"the {facts['process']} failed, please report it with what --events FILE.jsonl holds: {reason}"
+        case "failed":
+            return f"at the end: {facts['error']}"
+        case "recording_failed":
+            return f"the recording has ended, the jam goes on: {facts['why']}"
+        case "send_failed":
+            return f"the output refuses what is sent: {facts['messages']} messages lost"
+        case "dropped":
+            return f"the brain does not keep up with the playing: {facts['messages']} messages dropped"
     return ""

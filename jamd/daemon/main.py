@@ -1,91 +1,53 @@
-"""One jam from start to end: what is prepared before the children start, and what is left when they have gone."""
+"""One jam from start to end: what is judged before the children start, and who is there while they play."""
 
 from __future__ import annotations
 
 import os
 import secrets
-import shutil
-import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from jamd import __version__
 from jamd.config import Settings
 from jamd.daemon.diary import Diary
+from jamd.daemon.files import check_target, read_call
+from jamd.daemon.keeping import RECOVERY_S, Keeping, start_recovery
 from jamd.daemon.signals import Signals
 from jamd.daemon.supervisor import Supervisor
 from jamd.daemon.words import Job
 from jamd.engine import LARGE_PAGES
-from jamd.errors import ConfigError
-from jamd.midi.ports import FILE_PREFIX
-from jamd.midi.recording import build_midi, recover
+from jamd.midi.port_types import File
+from jamd.midi.ports import parse_spec
 
 
 def jam(settings: Settings, events: Path | None, say: Callable[[str], None], wanted: Path | None = None) -> int:
-    """Plays one jam; the exit code. What was recorded is there however it ended; its .mid goes to `wanted` too."""
-    model = settings.engine.path  # a missing model is said before anything is opened
+    """Plays one jam; the exit code. What was recorded is there however it ended; its .mid goes to `wanted` too.
+
+    JamdError, before anything is opened, where a model, a file or a name will not do.
+    """
+    model = settings.engine.path
+    wanted = _judge_files(settings, wanted)
     seed = settings.sampling.seed or secrets.randbelow(2**32 - 1) + 1
-    wanted = wanted or _wanted_file(settings)
     diary = Diary(say, events)
-    with tempfile.TemporaryDirectory(prefix="jamd-") as scratch, Signals() as signals:
-        _recover(settings, say)
-        log = _log_path(settings, Path(scratch)) if settings.record.on or wanted else None
+    with Signals() as signals, Keeping(settings.record, wanted, say) as keeping:
         ports = f"in {settings.midi.in_}, out {settings.midi.out}"
         say(f"jamd {__version__}: {ports}, model {model.name}, seed {seed}")
         for name, value in LARGE_PAGES.items():
             os.environ.setdefault(name, value)  # for the brain, which begins with it
-        try:
-            return Supervisor(lambda board: Job(board, settings, seed, log), diary, signals).run()
-        finally:
-            if log is not None and log.exists():
-                _keep(log, settings.record.on, wanted, say)
+        recovery = start_recovery(settings.record, say)
+        supervisor = Supervisor(lambda board: Job(board, settings, seed, keeping.log), diary, signals)
+        if recovery is not None:
+            recovery.join(RECOVERY_S)  # the children load meanwhile
+        return supervisor.run()
 
 
-def _wanted_file(settings: Settings) -> Path | None:
-    """The .mid that `--out file:` asks for."""
-    out = settings.midi.out
-    if not out.startswith(FILE_PREFIX):
-        return None
-    path = Path(out.removeprefix(FILE_PREFIX)).expanduser()
-    if not path.parent.is_dir():
-        raise ConfigError(f"there is no folder {path.parent} to write {path.name} to", "Make it, or name another.")
-    return path
-
-
-def _recover(settings: Settings, say: Callable[[str], None]) -> None:
-    """The .mid of jams that ended in a crash."""
-    if settings.record.on and settings.record.folder.is_dir():
-        found = recover(settings.record.folder)
-        for mid in found.built:
-            say(f"recovered {mid}")
-        for log, reason in found.broken:
-            say(f"cannot recover {log}: {reason}")
-
-
-def _log_path(settings: Settings, scratch: Path) -> Path:
-    """A new log's path, in the folder for recordings or, where none is kept, in `scratch`."""
-    folder = settings.record.folder if settings.record.on else scratch
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot record into {folder}: {error.strerror}",
-            "Name another folder with --record DIR, or say --no-record.",
-        ) from None
-    stem = time.strftime("jam-%Y%m%d-%H%M%S")
-    path, number = folder / f"{stem}.jsonl", 2
-    while path.exists():
-        path, number = folder / f"{stem}-{number}.jsonl", number + 1
-    return path
-
-
-def _keep(log: Path, keep: bool, wanted: Path | None, say: Callable[[str], None]) -> None:
-    """The .mid beside the log, and where it was asked for."""
-    mid = log.with_suffix(".mid")
-    build_midi(log, mid)
+def _judge_files(settings: Settings, wanted: Path | None) -> Path | None:
+    """Where the .mid is to go, if anywhere: `wanted`, else what `--out file:` names. MidiFileError for a bad file."""
+    source, target = parse_spec(settings.midi.in_), parse_spec(settings.midi.out)
+    if isinstance(source, File):
+        read_call(source.path)
+    if wanted is None and isinstance(target, File):
+        wanted = target.path
     if wanted is not None:
-        shutil.copyfile(mid, wanted)
-        say(f"wrote {wanted}")
-    if keep:
-        say(f"recorded {mid}")
+        check_target(wanted)
+    return wanted

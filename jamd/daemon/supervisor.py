@@ -14,7 +14,7 @@ from jamd.daemon import brain_start, wire
 from jamd.daemon.board import Board
 from jamd.daemon.diary import Diary
 from jamd.daemon.signals import Signals
-from jamd.daemon.words import BrainGone, Failed, Finished, Job, Stop, Up
+from jamd.daemon.words import BrainGone, Crashed, Failed, Finished, Job, Stop, Up
 from jamd.errors import JamdError
 from jamd.music.messages import Report
 
@@ -107,7 +107,7 @@ class Supervisor:
         self._board.write("wire_beat_ns", 0)
         spare, self._spare = self._spare, None
         self._wire = spare if spare and spare.process.is_alive() else self._start_wire()
-        self._wire.go(now)
+        self._wire.go(time.monotonic_ns())  # after the old one's last word
         self._died("wire", now)
 
     def _replace_brain(self, now: int) -> None:
@@ -132,13 +132,21 @@ class Supervisor:
             for message in self._board.box(f"{name}_to_main").take():
                 if isinstance(message, Failed):
                     raise message.error
-                if isinstance(message, Up):
+                if isinstance(message, Crashed):
+                    self._crashed(message)
+                elif isinstance(message, Up):
                     self._up.add(message.process)
                     self._diary.up(message, time.monotonic_ns())
                 elif isinstance(message, Finished):
                     self._finished = True
                 elif isinstance(message, Report):
                     self._diary.write(message)
+
+    def _crashed(self, message: Crashed) -> None:
+        if message.process not in self._up:  # so would the next one
+            raise JamdError(f"the {message.process} cannot start:\n{message.why}", "Please report it.")
+        facts = {"process": message.process, "why": message.why}
+        self._diary.write(Report(time.monotonic_ns(), "crashed", {**facts}))
 
     # the end
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from multiprocessing.connection import Connection
+from typing import TypeVar
 
 from jamd.config import Settings
 from jamd.daemon.board import Board
@@ -27,6 +29,9 @@ MS = 1_000_000
 BRAIN_SILENT_NS = 150 * MS
 """Three missed beats: what the brain has planned ends."""
 FILE_LEAD_NS = 50 * MS
+PATIENCE_NS = 3000 * MS
+
+Port = TypeVar("Port", InputPort, OutputPort)
 
 
 def run(job: Job, go: Connection) -> None:
@@ -54,11 +59,11 @@ def _play(since_ns: int, job: Job, board: Board, lifeline: Lifeline) -> None:
     midi = job.settings.midi
     realtime = job.settings.player.realtime and request_priority()  # before the ports: their threads inherit it
     with ExitStack() as opened:
-        output = open_output(parse_spec(midi.out), midi.api)
+        output = _patiently(lambda: open_output(parse_spec(midi.out), midi.api), since_ns)
         opened.callback(output.close)
         _silence(board, output)  # what a predecessor left sounding ends before the input is looked for
         opened.callback(_silence, board, output)  # and what this one leaves, if it fails
-        source = open_input(parse_spec(midi.in_), midi.api)
+        source = _patiently(lambda: open_input(parse_spec(midi.in_), midi.api), since_ns)
         opened.callback(source.close)
         wire = _build(job, board, source, output)
         wire.start(time.monotonic_ns())
@@ -68,6 +73,17 @@ def _play(since_ns: int, job: Job, board: Board, lifeline: Lifeline) -> None:
         quiet_garbage()
         _loop(Joint(board, wire, source), board, wire, Pacer(realtime), lifeline)
         wire.close(time.monotonic_ns())
+
+
+def _patiently(attempt: Callable[[], Port], since_ns: int) -> Port:
+    """A port. The wire of a jam that goes on tries for a while: a JACK server is busy when a client has died."""
+    while True:
+        try:
+            return attempt()
+        except PortError:
+            if not since_ns or time.monotonic_ns() - since_ns > PATIENCE_NS:
+                raise
+        time.sleep(0.1)
 
 
 def _silence(board: Board, output: OutputPort) -> None:
@@ -138,7 +154,7 @@ class Joint:
     def _read_brain(self, now: int) -> None:
         for message in self._board.box("brain_to_wire").take():
             if isinstance(message, Hello):
-                self._greeted = True
+                self._greeted, self._ended = True, False  # a new brain has not heard that the file is over
                 self._start_file(now)
                 self._wire.greet(now)
             elif self._greeted or not isinstance(message, Plan):

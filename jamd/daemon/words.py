@@ -39,6 +39,14 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Crashed:
+    """From a child: it failed by a fault of ours; another may do better, unless it never was ready."""
+
+    process: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """To a child: silence, close, leave."""
 

@@ -5,7 +5,7 @@ Knows the model, the grammar and the length of an answer; knows no clock, no por
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +13,17 @@ import numpy as np
 from jamd.engine.sampling import Sampler
 from jamd.engine.session import Session, Snapshot
 from jamd.music.note import Note, Pedal
-from jamd.music.timeline import TICKS_PER_QUARTER
+from jamd.music.timeline import TICKS_PER_QUARTER, Metre
 from jamd.remi import vocabulary as v
 from jamd.remi.cut import cut
 from jamd.remi.decoder import Decoder
 from jamd.remi.grammar import Bounds, Grammar, closing
 from jamd.remi.place import Place
 
+PIECE = 128
+"""Tokens fed at one go: some 30 ms of size S."""
+WHOLE = 1 << 62
+"""A tick behind every answer."""
 RING_TICKS = TICKS_PER_QUARTER
 """So far may a last note ring over the end of an answer."""
 
@@ -35,6 +39,14 @@ class Opening:
     """The number of the turn: with the seed and the step it is the key of every draw."""
 
 
+def answer_ticks(call: int, metre: Metre, bars: int, max_bars: int) -> int:
+    """The length of an answer in ticks: `bars`, or where that is 0 the call's in whole beats, a bar at least."""
+    if bars:
+        return bars * metre.ticks
+    beats = -(-call // metre.beat_ticks)
+    return min(max(beats * metre.beat_ticks, metre.ticks), max_bars * metre.ticks)
+
+
 class Answer:
     """An answer in the making; `ids` are its tokens, without the Response token before them."""
 
@@ -47,6 +59,11 @@ class Answer:
         self._sounded = False
 
     @property
+    def sampled(self) -> int:
+        """How many of its tokens were drawn, not given."""
+        return len(self.ids) - len(self.opening.first)
+
+    @property
     def tick(self) -> int:
         """The tick of the slot that is being written: what lies before it is complete."""
         return self._decoder.place.tick
@@ -57,7 +74,7 @@ class Answer:
         if self.ids and self.ids[-1] in v.NOTE_ON:
             left = max(self.opening.end_tick + RING_TICKS - self._decoder.place.tick, v.MIN_DURATION)
             mask[v.duration_token(left) + 1 : v.DURATION_OPEN] = False
-        if not self._sounded and len(self.ids) >= len(self.opening.first):
+        if not self._sounded and self.sampled >= 0:
             sounding = mask.copy()
             sounding[v.BAR] = False
             sounding[v.POSITION.first : v.POSITION.first + len(v.POSITION)] = False
@@ -107,16 +124,28 @@ class Improviser:
         """The answer that is being made or played; None while only listening."""
 
     def hear(self, ids: Iterable[int]) -> None:
-        """Takes in committed tokens; while an answer stands they wait: its tail holds them already."""
+        """Takes note of committed tokens; `listen` feeds them. While an answer stands its tail holds them already."""
         self._waiting.extend(ids)
-        if self.answer is None:
-            self._take_in()
+
+    def listen(self) -> bool:
+        """Feeds a piece of what was heard, unless an answer stands; True where more waits.
+
+        In pieces, for whoever watches this process takes a long silence for its death.
+        """
+        if self.answer is not None or not self._waiting:
+            return False
+        piece, self._waiting = self._waiting[:PIECE], self._waiting[PIECE:]
+        self._session.feed(piece)
+        for token in piece:
+            self._grammar.advance(token)
+        return bool(self._waiting)
 
     def begin(self, tail: Sequence[int], opening: Opening) -> Answer:
         """Begins an answer to what was heard and to `tail`, the tokens of the phrase's end up to the Response token."""
         if self.answer is not None:
             raise RuntimeError("an answer stands already: take it back or settle it first")
-        self._take_in()
+        while self.listen():
+            pass
         self._ground = self._session.snapshot()
         self._tail = tuple(tail)
         grammar = self._grammar.copy()
@@ -146,32 +175,25 @@ class Improviser:
 
     def take_back(self) -> None:
         """The performer goes on: the answer was never begun."""
-        if self.answer is None or self._ground is None:
-            return
-        self._session.restore(self._ground)
+        if self.answer is not None and self._ground is not None:
+            self._session.restore(self._ground)
         self.answer = self._ground = None
-        self._take_in()
 
-    def settle(self, heard_to: int | None = None) -> tuple[int, ...]:
-        """The answer was heard whole, or up to the tick `heard_to`: memory holds just that. Its tokens."""
+    def settle(self, heard_to: int | None, left_out: Collection[tuple[int, int]] = ()) -> tuple[int, ...]:
+        """The answer is over: heard whole, or up to the tick `heard_to`, but for the notes `left_out` (onset, pitch).
+
+        Memory will hold just that (see `listen`). Returns its tokens.
+        """
         answer, ground = self.answer, self._ground
         if answer is None or ground is None:
             raise RuntimeError("no answer stands")
-        ids = tuple(answer.ids)
-        if heard_to is not None:
-            ids = cut(ids, answer.opening.place, heard_to)
-        if heard_to is not None or not answer.done:
-            self._session.restore(ground)
-            self._session.feed([*self._tail, *ids])
-        for token in (*self._tail, *ids):
-            self._grammar.advance(token)
         self._waiting.clear()
         self.answer = self._ground = None
-        return ids
-
-    def _take_in(self) -> None:
-        if self._waiting:
-            self._session.feed(self._waiting)
-            for token in self._waiting:
+        if answer.done and heard_to is None and not left_out:
+            for token in (*self._tail, *answer.ids):
                 self._grammar.advance(token)
-            self._waiting.clear()
+            return tuple(answer.ids)
+        ids = cut(answer.ids, answer.opening.place, WHOLE if heard_to is None else heard_to, left_out)
+        self._session.restore(ground)
+        self._waiting += [*self._tail, *ids]
+        return ids

@@ -10,12 +10,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from jamd.engine.improviser import Answer, Improviser, Opening
+from jamd.engine.draft import Draft
+from jamd.engine.improviser import Improviser, Opening, answer_ticks
 from jamd.engine.phrase import Phrase, PhraseRule
-from jamd.music.events import SUSTAIN, Answered, Kind, LogEntry, Performed, Turn, TurnChange
+from jamd.music.events import (
+    ALL_NOTES_OFF,
+    ALL_SOUND_OFF,
+    RESET_CONTROLLERS,
+    SUSTAIN,
+    Answered,
+    Kind,
+    LogEntry,
+    Performed,
+    Turn,
+    TurnChange,
+)
 from jamd.music.messages import Report
-from jamd.music.note import Note, Pedal
-from jamd.music.plan import Plan, PlannedNote, PlannedPedal
+from jamd.music.plan import Plan
 from jamd.music.timeline import FOUR_FOUR, Metre, Timeline, ns_per_quarter
 from jamd.remi import vocabulary as v
 from jamd.remi.encoder import Encoder
@@ -24,13 +35,11 @@ from jamd.remi.place import Place
 MS = 1_000_000
 DRAFT_AFTER_NS = 150 * MS
 """An answer is begun at this much silence: people plan before the other has ended (Levinson & Torreira 2015)."""
-ENTRY_LEAD_NS = 3 * MS
-"""From the plan to its first note at the soonest: one turn of the wire's loop."""
 BEAT_LEAD_NS = 60 * MS
 """A beat nearer than this is too near to enter on."""
 STEP_TOKENS = 4
 FREE_BPM = 120.0
-_CONTROLLERS = frozenset({SUSTAIN, 120, 121, 123})
+_CONTROLLERS = frozenset({SUSTAIN, ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF})
 """Controllers that move the pedal or end notes."""
 
 
@@ -56,32 +65,6 @@ class Manners:
     metre: Metre = FOUR_FOUR
 
 
-@dataclass(slots=True)
-class _Draft:
-    """An answer that is begun: where it stands in the log and in time."""
-
-    encoder: Encoder
-    """The encoder as it is after the turn has passed."""
-    over_ns: int
-    """The end of the phrase that this draft assumes: nothing is handed on before the log has reached it."""
-    turn_entries: tuple[LogEntry, ...]
-    answer: Answer
-    timeline: Timeline
-    """Places the answer in time."""
-    begin_ns: int | None
-    """When its first note is due; None: as soon as its first notes stand."""
-    waiting: list[Note | Pedal] = field(default_factory=list)
-    """Made, not yet planned."""
-    later: list[LogEntry] = field(default_factory=list)
-    """What came in since: it stands after the answer in the log."""
-    planned: bool = False
-    end_ns: int = 0
-
-    def sounds_by(self, time_ns: int) -> bool:
-        """True if its first note has been due by then."""
-        return self.planned and self.begin_ns is not None and self.begin_ns <= time_ns
-
-
 class Partner:
     """Call and response with one performer. `send` takes what the wire needs, `report` what people may see."""
 
@@ -98,8 +81,9 @@ class Partner:
         self._encoder = Encoder()
         self._turn = Turn.CALL
         self._begun = False  # a Timeline stands
-        self._clocked = False  # somebody else says where the beats are
-        self._draft: _Draft | None = None
+        self._clock: Timeline | None = None  # from somebody who says where the beats are
+        self._resumed: Timeline | None = None  # the last one of this log, before this partner came
+        self._draft: Draft | None = None
         self._turns = 0
         self._heard = 0
         self._watermark = 0
@@ -112,11 +96,13 @@ class Partner:
         """Takes in what the wire has stamped: performed events and, where there is a clock, Timelines."""
         if isinstance(entry, Performed) and entry.kind is Kind.CONTROL and entry.number not in _CONTROLLERS:
             return  # says nothing in the language: a wheel must not cost a draft
+        if entry == self._clock:
+            return  # told once more, because this or the wire is new
         draft = self._draft
         if draft is not None and (entry.time_ns < draft.over_ns or _is_note_on(entry)):
             self._yield(entry.time_ns)
         if isinstance(entry, Timeline):
-            self._clocked = self._begun = True
+            self._clock, self._begun = entry, True
             if self._draft is not None:
                 self._draft.timeline = entry
         else:
@@ -134,6 +120,15 @@ class Partner:
         self._watermark, self._heard = watermark_ns, heard
         if self._turn is Turn.CALL and self._begun:
             self._improviser.hear(self._encoder.advance(watermark_ns))
+
+    def resume(self, timeline: Timeline) -> None:
+        """This log was begun by another partner, who is gone; `timeline` was its last: ticks go on from there."""
+        self._resumed = timeline
+
+    def miss(self, due_ns: int, pitch: int) -> None:
+        """The player has left a note out, since it would have come too late."""
+        if self._draft is not None:
+            self._draft.miss(due_ns, pitch)
 
     def end_of_input(self) -> None:
         """The performer will play no more: once what was played is answered, `finished` is true."""
@@ -160,20 +155,22 @@ class Partner:
 
     def step(self, now: int) -> bool:
         """Does a piece of what is to do; True where more waits to be done at once."""
+        if self._improviser.listen():
+            return True
         draft = self._draft
         if draft is None:
             return self._consider(now)
-        if self._watermark >= draft.over_ns:  # before any work: it counts from `now`
+        if not draft.answer.sampled:
+            self._report(Report(now, "first_token", {"turn": draft.answer.opening.turn}))
+        for _ in range(STEP_TOKENS):
+            draft.waiting.extend(self._improviser.step())
+        if self._watermark >= draft.over_ns:
             self._hand_on(draft, now)
         if draft.sounds_by(self._watermark):
             self._pass_turn(draft)
-        if self._turn is Turn.RESPONSE and draft.answer.done and not draft.waiting and now >= draft.end_ns:
+        if self._turn is Turn.RESPONSE and draft.over and now >= draft.end_ns:
             self._settle(None)
             self._become(State.LISTENING, now)
-            return False
-        for _ in range(STEP_TOKENS):
-            if not draft.answer.done:
-                draft.waiting.extend(self._improviser.step())
         return not draft.answer.done
 
     def _consider(self, now: int) -> bool:
@@ -198,13 +195,13 @@ class Partner:
             encoder.feed(entry)
         tail = encoder.advance(over_ns)
         answer = self._improviser.begin(tail, self._opening(encoder.place, timeline, begin_ns or over_ns))
-        self._draft = _Draft(encoder, over_ns, tuple(entries), answer, timeline, begin_ns)
+        self._draft = Draft(encoder, over_ns, tuple(entries), answer, timeline, begin_ns)
         self._become(State.THINKING, now)
 
     @property
     def _grid(self) -> bool:
         """True where beats are known: from a clock, or because the performer plays to a fixed tempo."""
-        return self._clocked or self._manners.bpm > 0
+        return self._clock is not None or self._manners.bpm > 0
 
     def _entry(self, timeline: Timeline, after_ns: int) -> int | None:
         """The instant of the next beat or bar to enter on; None: at once."""
@@ -224,48 +221,21 @@ class Partner:
         # Bars as the tokens count them: those of a metre that the language cannot say are split or cut short.
         bars, into_bar = divmod(max(tick, place.tick) - place.bar_tick, place.metre.ticks)
         first = (*(v.BAR for _ in range(bars)), v.POSITION.id(into_bar // v.SLOT_TICKS))
-        length = self._manners.bars * metre.ticks
-        if not length:
-            call = timeline.tick_at(self._phrase.last_ns) - timeline.tick_at(self._phrase.first_ns or 0)
-            beats = max(-(-call // metre.beat_ticks), 1)
-            length = min(max(beats * metre.beat_ticks, metre.ticks), self._manners.max_bars * metre.ticks)
+        call = timeline.tick_at(self._phrase.last_ns) - timeline.tick_at(self._phrase.first_ns or 0)
+        length = answer_ticks(call, metre, self._manners.bars, self._manners.max_bars)
         return Opening(place, first, tick + length, self._turns)
 
-    # the answer in time
-
-    def _hand_on(self, draft: _Draft, now: int) -> None:
-        """Plans what stands complete; the first time, this is the end of the phrase, and fixes the entry."""
-        answer = draft.answer
-        complete_to = answer.tick - v.SLOT_TICKS // 2
-        complete = [e for e in draft.waiting if answer.done or _tick(e) < complete_to]
-        if not complete:
+    def _hand_on(self, draft: Draft, now: int) -> None:
+        """Plans what stands complete; the first time, this is the end of the phrase."""
+        begun = draft.planned
+        plan = draft.plan(self._heard, now)
+        if plan is None:
             return
-        if not draft.planned:
-            draft.planned = True
-            self._report(Report(now, "phrase_end", {"over_ns": draft.over_ns, "turn": answer.opening.turn}))
-            if draft.begin_ns is None:
-                draft.begin_ns = now + ENTRY_LEAD_NS
-                origin = draft.timeline.tick_at(draft.over_ns)
-                draft.timeline = replace(draft.timeline, time_ns=draft.begin_ns, tick=origin)
-            self._become(State.PLAYING, now)
-        draft.waiting = [e for e in draft.waiting if e not in complete]
-        self._send(self._plan(draft, complete))
-
-    def _plan(self, draft: _Draft, events: list[Note | Pedal]) -> Plan:
-        at = draft.timeline.time_at
-        notes = tuple(
-            PlannedNote(at(e.onset), at(e.onset + e.duration), e.pitch, e.velocity)
-            for e in events
-            if isinstance(e, Note)
-        )
-        pedals = tuple(PlannedPedal(at(e.tick), e.down) for e in events if isinstance(e, Pedal))
-        ends = [n.off_ns for n in notes] + [p.due_ns for p in pedals]
-        draft.end_ns = max([draft.end_ns, *ends])
-        from_ns = min([n.due_ns for n in notes] + [p.due_ns for p in pedals])
-        self._report(
-            Report(from_ns, "plan", {"notes": len(notes), "until_ns": draft.end_ns, "final": draft.answer.done})
-        )
-        return Plan(self._heard, from_ns, notes, pedals, draft.answer.done)
+        if not begun:
+            self._report(Report(now, "phrase_end", {"over_ns": draft.over_ns, "turn": draft.answer.opening.turn}))
+        facts = {"notes": len(plan.notes), "until_ns": draft.end_ns, "final": plan.final}
+        self._report(Report(plan.from_ns, "plan", {**facts}))
+        self._send(plan)
 
     # the turn passes back
 
@@ -275,7 +245,8 @@ class Partner:
             self._begun = True
             tempo = ns_per_quarter(self._manners.bpm or FREE_BPM)
             self._mark(TurnChange(time_ns, Turn.CALL))
-            self._mark(Timeline(time_ns, 0, tempo, self._manners.metre, 0))
+            fresh = Timeline(time_ns, 0, tempo, self._manners.metre, 0)
+            self._mark(self._resumed.successor(time_ns) if self._resumed else fresh)
         elif self._turn is Turn.RESPONSE:
             self._turn = Turn.CALL
             self._phrase.begin()
@@ -299,12 +270,13 @@ class Partner:
             self._report(Report(time_ns, "taken_back", {"planned": draft.planned}))
         self._become(State.LISTENING, time_ns)
 
-    def _pass_turn(self, draft: _Draft) -> None:
+    def _pass_turn(self, draft: Draft) -> None:
         """The answer sounds: from here on the turn is jamd's."""
         if self._turn is Turn.CALL:
             self._turn = Turn.RESPONSE
             for entry in draft.turn_entries:
                 self._send(entry)
+            self._become(State.PLAYING, draft.begin_ns or draft.over_ns)
 
     def _settle(self, heard_to: int | None) -> None:
         """The answer was heard, whole or up to a tick: it stands where its turn began, what came since behind it."""
@@ -314,7 +286,7 @@ class Partner:
         self._draft = None
         self._turns += 1
         self._encoder = draft.encoder
-        self._mark(Answered(draft.over_ns, self._improviser.settle(heard_to)))
+        self._mark(Answered(draft.over_ns, self._improviser.settle(heard_to, draft.left_out)))
         self._encoder.advance(draft.over_ns)  # says the answer's tokens, which memory holds already
         for entry in draft.later:
             self._encoder.feed(entry)
@@ -332,7 +304,3 @@ class Partner:
 
 def _is_note_on(entry: Performed | Timeline) -> bool:
     return isinstance(entry, Performed) and entry.kind is Kind.NOTE_ON
-
-
-def _tick(event: Note | Pedal) -> int:
-    return event.onset if isinstance(event, Note) else event.tick

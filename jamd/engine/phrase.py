@@ -6,7 +6,8 @@ from collections import deque
 from dataclasses import dataclass
 from statistics import median
 
-from jamd.music.events import PEDAL_THRESHOLD, SUSTAIN, Kind, Performed
+from jamd.music.events import ALL_NOTES_OFF, ALL_SOUND_OFF, RESET_CONTROLLERS, SUSTAIN, Kind, Performed
+from jamd.remi.held import Keys, Sustain
 
 NS = 1_000_000_000
 GAPS = 8
@@ -36,8 +37,8 @@ class Phrase:
     def __init__(self, rule: PhraseRule) -> None:
         self._rule = rule
         self._gaps: deque[int] = deque(maxlen=GAPS)  # the player's pace outlives a phrase
-        self._held: set[tuple[int, int]] = set()
-        self._pedal_since: int | None = None
+        self._keys, self._sustain = Keys(), Sustain()
+        self._pedal_ns = 0  # when the pedal last went down
         self._ringing = False  # the pedal holds notes whose keys are up
         self.begin()
 
@@ -53,23 +54,20 @@ class Phrase:
 
     def hear(self, event: Performed) -> None:
         """Takes in one performed event."""
-        key = (event.channel, event.number)
-        if event.kind is Kind.NOTE_ON:
-            self._note_on(event.time_ns, key)
-        elif event.kind is Kind.NOTE_OFF and key in self._held:
-            self._held.discard(key)
-            self._ringing = self._pedal_since is not None
-            self._sounded(event.time_ns)
-        elif event.kind is Kind.CONTROL and event.number == SUSTAIN:
-            self._pedal(event.time_ns, event.value >= PEDAL_THRESHOLD)
-        elif event.kind is Kind.PROGRAM and self.first_ns is not None:
-            self._handed_over = event.time_ns
+        match event.kind:
+            case Kind.NOTE_ON:
+                self._note_on(event)
+            case Kind.NOTE_OFF if self._keys.release(event.number, event.channel):
+                self._key_up(event.time_ns)
+            case Kind.CONTROL:
+                self._control(event)
+            case Kind.PROGRAM if self.first_ns is not None:
+                self._handed_over = event.time_ns
 
     def let_go(self, time_ns: int) -> list[Performed]:
-        """The events that would let go of every key and pedal that is down."""
-        keys = [Performed(time_ns, Kind.NOTE_OFF, pitch, 0, channel) for channel, pitch in sorted(self._held)]
-        pedal = [] if self._pedal_since is None else [Performed(time_ns, Kind.CONTROL, SUSTAIN, 0)]
-        return keys + pedal
+        """The events that let go of every key and pedal that is down."""
+        keys = [Performed(time_ns, Kind.NOTE_OFF, pitch, 0, channel) for channel, pitch in self._keys.holds]
+        return keys + [Performed(time_ns, Kind.CONTROL, SUSTAIN, 0, ch) for ch in self._sustain.channels]
 
     def silence_ns(self) -> int:
         """How long a silence ends this phrase."""
@@ -86,40 +84,46 @@ class Phrase:
             return None
         if self._handed_over is not None:
             return self._handed_over
-        if self._held:
+        if self._keys.held:
             return None
-        if self._ringing and self._pedal_since is not None:
+        if self._ringing:
             return self.last_ns + DIED_AWAY_NS
         return self.last_ns + self.silence_ns()
 
-    @property
-    def keys_held(self) -> bool:
-        """True while a key is down."""
-        return bool(self._held)
-
-    def _note_on(self, time_ns: int, key: tuple[int, int]) -> None:
+    def _note_on(self, event: Performed) -> None:
+        time_ns = event.time_ns
         if self.first_ns is None:
             self.first_ns = time_ns
         elif self._onset is not None and time_ns - self._onset > CHORD_NS:
             self._gaps.append(time_ns - self._onset)
-        self._held.add(key)
+        self._keys.press(event.number, event.channel)
         self._handed_over = None
         if self._onset is None or time_ns - self._onset > CHORD_NS:
             self._onset = time_ns
         self.last_ns = time_ns
 
-    def _sounded(self, time_ns: int) -> None:
+    def _key_up(self, time_ns: int) -> None:
+        self._ringing = self._sustain.down
         if self._onset is not None:
             self._last_length = time_ns - self._onset
         self.last_ns = time_ns
 
-    def _pedal(self, time_ns: int, down: bool) -> None:
-        if down and self._pedal_since is None:
-            self._pedal_since = time_ns
-        elif not down and self._pedal_since is not None:
-            tapped = time_ns - self._pedal_since <= TAP_NS and not self._held and not self._ringing
-            if tapped and self.first_ns is not None:
-                self._handed_over = time_ns
-            if self._ringing:
-                self.last_ns = time_ns
-            self._pedal_since, self._ringing = None, False
+    def _control(self, event: Performed) -> None:
+        if event.number in (ALL_NOTES_OFF, ALL_SOUND_OFF):
+            if self._keys.release_all(event.channel):
+                self._key_up(event.time_ns)
+        elif event.number in (SUSTAIN, RESET_CONTROLLERS):
+            value = event.value if event.number == SUSTAIN else 0
+            if self._sustain.move(value, event.channel):
+                self._pedal_moved(event.time_ns)
+
+    def _pedal_moved(self, time_ns: int) -> None:
+        if self._sustain.down:
+            self._pedal_ns = time_ns
+            return
+        tapped = time_ns - self._pedal_ns <= TAP_NS and not self._keys.held and not self._ringing
+        if tapped and self.first_ns is not None:
+            self._handed_over = time_ns
+        if self._ringing:
+            self.last_ns = time_ns
+        self._ringing = False

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from jamd.midi.ledger import Ledger, panic_messages
-from jamd.midi.messages import control, note_off, note_on
-from jamd.music.events import SUSTAIN
+from jamd.midi.messages import CONTROL, control, note_off, note_on
+from jamd.music.events import ALL_NOTES_OFF, ALL_SOUND_OFF, RESET_CONTROLLERS, SUSTAIN
+
+_LIFTS = frozenset((ALL_SOUND_OFF, *range(ALL_NOTES_OFF, 128)))
+"""Controllers that end every note of their channel: those behind All Notes Off change its mode, which does too."""
 
 
 class Keyboard:
@@ -38,9 +41,33 @@ class Keyboard:
             self._pedals[channel] = value
 
     def pass_on(self, message: bytes) -> None:
-        """Sends a channel message that is neither note nor sustain pedal."""
-        self.ledger.use(message[0] & 0x0F)
+        """Sends a channel message that is neither note nor sustain pedal.
+
+        What it ends at the synth is over for every hand, also at a synth that does not know the message.
+        """
+        channel = message[0] & 0x0F
+        self.ledger.use(channel)
+        number = message[1] if message[0] & 0xF0 == CONTROL else None
+        if number in _LIFTS:
+            self._lift(channel)
         self.send(message)
+        if number == RESET_CONTROLLERS:
+            self._forget_pedal(channel)
+
+    def _lift(self, channel: int) -> None:
+        """Ends every key of a channel, whoever holds it."""
+        for pitch in [pitch for used, pitch in self.ledger.sounding() if used == channel]:
+            self.send(note_off(channel, pitch))
+            while self.ledger.count(channel, pitch):
+                self.ledger.clear(channel, pitch)
+            for hand in self._hands:
+                hand.held.discard((channel, pitch))
+
+    def _forget_pedal(self, channel: int) -> None:
+        """The pedal of a channel is up now, or where nobody knows: the next value is sent, whatever it is."""
+        self._pedals.pop(channel, None)
+        for hand in self._hands:
+            hand.pedals.pop(channel, None)
 
     def silence(self) -> None:
         """Ends everything that the ledger knows of, whoever began it, and forgets it."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from jamd.midi.messages import control, note_off
-from jamd.music.events import SUSTAIN
+from jamd.music.events import ALL_NOTES_OFF, ALL_SOUND_OFF, SUSTAIN
 
 CHANNELS, PITCHES = 16, 128
 SIZE = CHANNELS * PITCHES + CHANNELS
 """Bytes of a ledger: a count for each key of each channel, then a mark for each channel that was used."""
-SOSTENUTO, SOFT, ALL_SOUND_OFF, ALL_NOTES_OFF = 66, 67, 120, 123
+SOSTENUTO, SOFT = 66, 67
 _QUIET = ((SUSTAIN, 0), (SOSTENUTO, 0), (SOFT, 0), (ALL_NOTES_OFF, 0), (ALL_SOUND_OFF, 0))
 
 

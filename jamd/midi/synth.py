@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -20,6 +21,8 @@ SOUND_FONTS = (
 """Where the packages of Debian, Fedora, Arch and Homebrew put them."""
 _START_S = 0.7
 """A fluidsynth that finds no sound device has given up by then."""
+_QUIT_S = 0.3
+"""One that has not ended by then is ended."""
 
 
 def find_sound_font() -> Path | None:
@@ -59,6 +62,7 @@ class Synth:
         program = shutil.which("fluidsynth") or "fluidsynth"
         self._process = subprocess.Popen(
             [program, "-q", "-n", str(font)],
+            bufsize=0,  # each message goes out at once, and none waits to fail later
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -71,16 +75,31 @@ class Synth:
         raise PortError("fluidsynth found no sound device", "Name an output port with --out, or file:jam.mid.")
 
     def send(self, message: bytes) -> None:
-        """Plays a channel message; what fluidsynth's shell has no word for is left out."""
-        line = _command(message)
-        if line and self._process.stdin is not None and self._process.poll() is None:
-            self._process.stdin.write(line.encode())
-            self._process.stdin.flush()
+        """Plays a channel message; what fluidsynth's shell has no word for is left out.
+
+        PortError where fluidsynth is gone.
+        """
+        line, pipe = _command(message), self._process.stdin
+        if not line:
+            return
+        try:
+            if pipe is None or pipe.closed:
+                raise BrokenPipeError
+            pipe.write(line.encode())
+        except OSError as error:
+            raise PortError("fluidsynth has ended.", "Start again, or name an output port with --out.") from error
 
     def close(self) -> None:
-        """Ends fluidsynth."""
+        """Ends fluidsynth, if it has not ended by itself."""
+        pipe = self._process.stdin
+        with contextlib.suppress(OSError):  # nobody reads any more
+            if pipe is not None and not pipe.closed:
+                pipe.write(b"quit\n")
+        with contextlib.suppress(OSError):
+            if pipe is not None:
+                pipe.close()
         try:
-            self._process.communicate(b"quit\n", timeout=0.3)
+            self._process.wait(_QUIT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -18,7 +18,7 @@ from jamd.midi.player import MS, TOLERANCE_NS, Player
 from jamd.midi.port_types import Clock, InputPort, NullInput, OutputPort
 from jamd.midi.recorder import Recorder
 from jamd.music.events import Kind, LogEntry, Performed
-from jamd.music.messages import Report, Watermark
+from jamd.music.messages import Missed, Report, Resumed, Watermark
 from jamd.music.plan import Plan
 from jamd.music.timeline import Timeline
 
@@ -32,7 +32,7 @@ SOON_NS = 2 * MS
 TROUBLE_NS = 1000 * MS
 """Trouble that lasts is reported no more often."""
 
-ToBrain = Performed | Timeline | Watermark
+ToBrain = Performed | Timeline | Watermark | Resumed | Missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,7 @@ class Wire:
         self._next_trouble_ns = 0
         self.timeline: Timeline | None = None
         """The last one that the clock has given."""
+        self._told: Timeline | None = None  # the last one of the brain's own
 
     @property
     def heard(self) -> int:
@@ -104,6 +105,8 @@ class Wire:
             self._plans.append(message)
         else:
             self._recorder.entry(message)
+            if isinstance(message, Timeline):
+                self._told = message
 
     def step(self, now: int) -> Wake:
         """Does all that is to be done at `now`, and says when to come back."""
@@ -112,6 +115,8 @@ class Wire:
         self._judge_plans(now)
         for report in self._player.play(now):
             self._report(report)
+            if report.what == "late":
+                self._to_brain(Missed(int(report.facts["due_ns"]), int(report.facts["pitch"])))
         self._mark(now, heard_something)
         self._write(now)
         self._report_trouble(now)
@@ -119,7 +124,8 @@ class Wire:
 
     def greet(self, now: int) -> None:
         """A new brain is there: tells it where the beats are, and how far the log reaches."""
-        if self.timeline is not None and not self._to_brain(self.timeline):
+        told = self.timeline or (Resumed(self._told) if self._told else None)
+        if told is not None and not self._to_brain(told):
             self._have_trouble("dropped")
         self._mark(now, True)
 

@@ -11,6 +11,7 @@ from enum import Enum
 from jamd.music.timeline import Timeline
 
 SUSTAIN = 64
+ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF = 120, 121, 123
 PEDAL_THRESHOLD = 64
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from jamd.music.timeline import Timeline
+
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
@@ -11,6 +13,21 @@ class Watermark:
 
     time_ns: int
     heard: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """From the wire, to a brain that comes into a jam: the Timeline that the log says last."""
+
+    timeline: Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """From the wire: a planned note was left out, since it would have come too late."""
+
+    due_ns: int
+    pitch: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from jamd.remi import vocabulary as v
 from jamd.remi.cursor import Cursor
 from jamd.remi.place import Place
 
 
-def cut(ids: Iterable[int], place: Place, tick: int) -> tuple[int, ...]:
+def cut(
+    ids: Iterable[int], place: Place, tick: int, left_out: Collection[tuple[int, int]] = ()
+) -> tuple[int, ...]:
     """The part of an answer's `ids` (closed durations, beginning at `place`) before `tick`, itself an answer.
 
     Notes are kept by their onset, bars by their line, all else by its slot; a note that sounds at the cut
     gets the bin nearest to what was heard of it, and the pedal ends up. Nothing is put behind the cut, so
-    that the next turn can begin there. An unfinished item at the end of `ids` was not heard.
+    that the next turn can begin there. An unfinished item at the end of `ids` was not heard, nor were the notes
+    `left_out` (onset in ticks, pitch).
     """
     heard: list[int] = []
     heads: list[int] = []  # Bar, Position and Micro, until something is heard under them
     for at, item in _items(ids, place):
-        head = item[0] in v.POSITION or item[0] in v.MICRO
-        if at < tick and not head:
+        if item[0] in v.NOTE_VELOCITY and (at, v.NOTE_ON.index(item[1])) in left_out:
+            continue
+        bar, position, micro = item[0] == v.BAR, item[0] in v.POSITION, item[0] in v.MICRO
+        if bar or position:
+            heads = [head for head in heads if head not in v.POSITION and head not in v.MICRO]
+        elif micro:
+            heads = [head for head in heads if head not in v.MICRO]
+        if at < tick and not position and not micro:
             heard += [*heads, *_shortened(item, tick - at)]
             heads = []
-        elif head or item[0] == v.BAR:
+        elif bar or position or micro:
             heads += item
     return tuple(_pedal_up(heard, place, tick))
 

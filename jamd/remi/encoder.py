@@ -10,7 +10,19 @@ from collections.abc import Iterable
 from copy import copy
 
 from jamd.errors import JamdError
-from jamd.music.events import SUSTAIN, Answered, Charted, Kind, LogEntry, Performed, Turn, TurnChange
+from jamd.music.events import (
+    ALL_NOTES_OFF,
+    ALL_SOUND_OFF,
+    RESET_CONTROLLERS,
+    SUSTAIN,
+    Answered,
+    Charted,
+    Kind,
+    LogEntry,
+    Performed,
+    Turn,
+    TurnChange,
+)
 from jamd.music.timeline import Timeline
 from jamd.remi.counts import Counts
 from jamd.remi.harmony import Harmony
@@ -20,7 +32,6 @@ from jamd.remi.place import Place
 from jamd.remi.slots import Segment, Slot, Struck
 from jamd.remi.vocabulary import MAX_DURATION, MICRO_TICKS
 
-ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF = 120, 121, 123
 JUMP = MICRO_TICKS
 """Ticks by which a Timeline may miss its predecessor: what rounding a tempo map to nanoseconds can do."""
 _NEVER = 1 << 62

@@ -19,6 +19,11 @@ class Keys:
         """Pitches held."""
         return frozenset(self._holders)
 
+    @property
+    def holds(self) -> list[tuple[int, int]]:
+        """Channel and pitch of every hold."""
+        return [(ch, pitch) for pitch, by in sorted(self._holders.items()) for ch in _channels(by)]
+
     def press(self, pitch: int, channel: int) -> None:
         """A note-on: the channel holds the pitch, however often it says so."""
         self._holders[pitch] = self._holders.get(pitch, 0) | 1 << channel
@@ -57,6 +62,11 @@ class Sustain:
         """Whether the pedal is down."""
         return self._channels != 0
 
+    @property
+    def channels(self) -> list[int]:
+        """Those on which it is down."""
+        return _channels(self._channels)
+
     def move(self, value: int, channel: int) -> bool:
         """Controller 64 takes `value` (0-127); True if the pedal went down or up by it."""
         before, bit = self._channels, 1 << channel
@@ -71,3 +81,7 @@ class Sustain:
         other = Sustain()
         other._channels = self._channels
         return other
+
+
+def _channels(bits: int) -> list[int]:
+    return [channel for channel in range(16) if bits >> channel & 1]

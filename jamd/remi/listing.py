@@ -1,4 +1,4 @@
-"""Tokens for people: one event a line, in the form in which REMI prints them."""
+"""Tokens for people: one event a line, the word Event and its four fields, as REMI prints them."""
 
 from __future__ import annotations
 

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.daemon.live import ringing_model
-from tests.jack import jack_up, need_jackd
+from tests.jack import jack_server, jack_up, need_jackd
+
+__all__ = ["impatient_server", "jack_server", "model"]
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """A JACK server that does not wait long for the dead, since these tests kill."""
+def impatient_server() -> Iterator[str]:
+    """A JACK server for tests that kill: it does not wait long for the dead, nor for who is slow."""
     need_jackd()
     with jack_up(timeout_ms=30) as name:
         yield name

@@ -12,7 +12,7 @@ import pytest
 from tests.daemon.live import alive, jamd, note_off, note_on, wait_until
 from tests.daemon.stage import CALL, Stage, stage
 
-pytestmark = pytest.mark.usefixtures("server")
+pytestmark = pytest.mark.usefixtures("impatient_server")
 
 SILENT_MS = 200.0
 AGAIN_NS = 2_000_000_000

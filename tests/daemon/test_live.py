@@ -13,7 +13,7 @@ from tests.daemon.live import control, jamd, note_off, note_on, scale, wait_unti
 from tests.daemon.peers import FluidSynth, Heard, Instrument, Monitor, closing, connect, sounding
 from tests.daemon.stage import CALL, NAMED, stage
 
-pytestmark = pytest.mark.usefixtures("server")
+pytestmark = pytest.mark.usefixtures("jack_server")
 
 FLOOD = 1000
 

@@ -49,7 +49,9 @@ def test_no_midi_system_is_said_in_a_sentence(words: tuple[str, ...], tmp_path: 
     assert len(complaint.strip().split("\n")) == 2
 
 
-def test_an_unknown_port_is_refused_with_what_there_is_and_a_guess(tmp_path: Path, model: Path, server: str) -> None:
+def test_an_unknown_port_is_refused_with_a_guess_and_what_there_is(
+    tmp_path: Path, model: Path, jack_server: str
+) -> None:
     with closing(Instrument("Keyboard"), Instrument("Synth")):
         code, _, complaint = listen(tmp_path, model, "--in", "Keybord", "--out", "Synth")
         assert code == CODE
@@ -61,14 +63,14 @@ def test_an_unknown_port_is_refused_with_what_there_is_and_a_guess(tmp_path: Pat
         assert 'Did you mean "Synth"?' in complaint
 
 
-def test_an_ambiguous_name_is_refused_with_its_candidates(tmp_path: Path, model: Path, server: str) -> None:
+def test_an_ambiguous_name_is_refused_with_its_candidates(tmp_path: Path, model: Path, jack_server: str) -> None:
     with closing(Instrument("Big Keyboard"), Instrument("Small Keyboard")):
         code, _, complaint = listen(tmp_path, model, "--in", "keyboard", "--out", "virtual")
     assert code == CODE
     assert "Big Keyboard:out, Small Keyboard:out" in complaint
 
 
-def test_ports_are_listed_as_they_can_be_named(tmp_path: Path, server: str) -> None:
+def test_ports_are_listed_as_they_can_be_named(tmp_path: Path, jack_server: str) -> None:
     with closing(Instrument("Keyboard")):
         code, printed, _ = jamd(tmp_path, "ports", "--json")
     assert code == 0
@@ -76,7 +78,7 @@ def test_ports_are_listed_as_they_can_be_named(tmp_path: Path, server: str) -> N
     assert {("in", "Keyboard:out"), ("out", "Keyboard:in")} <= listed
 
 
-def test_panic_silences_a_synth_of_which_nothing_is_known(tmp_path: Path, server: str) -> None:
+def test_panic_silences_a_synth_of_which_nothing_is_known(tmp_path: Path, jack_server: str) -> None:
     synth = Instrument("Synth")
     with closing(synth):
         assert jamd(tmp_path, "panic", "--out", "SYNTH")[0] == 0

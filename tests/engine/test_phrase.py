@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jamd.engine.phrase import DIED_AWAY_NS, NS, Phrase, PhraseRule
-from jamd.music.events import SUSTAIN, Kind, Performed
+from jamd.music.events import ALL_NOTES_OFF, ALL_SOUND_OFF, RESET_CONTROLLERS, SUSTAIN, Kind, Performed
 
 MS = NS // 1000
 RULE = PhraseRule()
@@ -121,3 +122,40 @@ def test_a_new_phrase_keeps_the_pace_of_the_last() -> None:
     assert phrase.over_at() is None
     note(phrase, 9000)
     assert phrase.silence_ns() == pace
+
+
+def test_a_pedal_that_trembles_at_its_threshold_is_one_movement_and_no_tap() -> None:
+    phrase = Phrase(RULE)
+    end = run(phrase, 200)
+    for at, value in ((1990, 65), (2010, 62), (2030, 64), (2050, 60)):
+        phrase.hear(Performed(at * MS, Kind.CONTROL, SUSTAIN, value))
+    assert phrase.over_at() == (end + 400) * MS
+
+
+@pytest.mark.parametrize("number", [ALL_SOUND_OFF, ALL_NOTES_OFF])
+def test_all_notes_off_lets_go_of_the_keys_of_its_channel(number: int) -> None:
+    phrase = Phrase(RULE)
+    phrase.hear(Performed(0, Kind.NOTE_ON, 60, 80, 3))
+    phrase.hear(Performed(100 * MS, Kind.CONTROL, number, 0, 2))
+    assert phrase.over_at() is None
+    phrase.hear(Performed(200 * MS, Kind.CONTROL, number, 0, 3))
+    assert phrase.over_at() == 200 * MS + phrase.silence_ns()
+
+
+def test_reset_all_controllers_lifts_the_pedal() -> None:
+    phrase = Phrase(RULE)
+    pedal(phrase, 0, True)
+    note(phrase, 10, 500)
+    phrase.hear(Performed(700 * MS, Kind.CONTROL, RESET_CONTROLLERS, 0))
+    assert phrase.over_at() == 700 * MS + phrase.silence_ns()
+
+
+def test_letting_go_ends_all_that_is_down() -> None:
+    phrase = Phrase(RULE)
+    phrase.hear(Performed(0, Kind.NOTE_ON, 60, 80, 3))
+    phrase.hear(Performed(0, Kind.NOTE_ON, 62, 80))
+    phrase.hear(Performed(5, Kind.CONTROL, SUSTAIN, 127, 4))
+    for event in phrase.let_go(MS):
+        phrase.hear(event)
+    assert phrase.over_at() == MS + phrase.silence_ns()
+    assert phrase.let_go(MS) == []

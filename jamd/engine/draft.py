@@ -1,0 +1,92 @@
+"""An answer in time: where it stands in the log, when it begins, and what of it is ready to be played."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from jamd.engine.improviser import Answer
+from jamd.music.events import LogEntry
+from jamd.music.note import Note, Pedal
+from jamd.music.plan import Plan, PlannedNote, PlannedPedal
+from jamd.music.timeline import Timeline
+from jamd.remi import vocabulary as v
+from jamd.remi.encoder import Encoder
+
+ENTRY_LEAD_NS = 3_000_000
+"""From the plan to its first note at the soonest: one turn of the wire's loop."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """An answer that is begun. Owned by the partner; nothing of it is heard before `begin_ns`."""
+
+    encoder: Encoder
+    """The encoder as it is after the turn has passed."""
+    over_ns: int
+    """The end of the phrase that this draft assumes: nothing is planned before the log has reached it."""
+    turn_entries: tuple[LogEntry, ...]
+    """What the log says when the turn passes."""
+    answer: Answer
+    timeline: Timeline
+    """Places the answer in time."""
+    begin_ns: int | None
+    """When it begins; None: as soon as its first notes stand."""
+    waiting: list[Note | Pedal] = field(default_factory=list)
+    """Made, not yet planned."""
+    later: list[LogEntry] = field(default_factory=list)
+    """What came in since: it stands after the answer in the log."""
+    end_ns: int = 0
+    """When all that is planned has ended."""
+    placed: dict[tuple[int, int], int] = field(default_factory=dict)
+    """Onsets (ticks) of planned notes by due instant and pitch."""
+    left_out: set[tuple[int, int]] = field(default_factory=set)
+    """Onset and pitch of notes that were not played: they would have come too late."""
+
+    @property
+    def planned(self) -> bool:
+        """True once some of it is on its way to the wire."""
+        return self.end_ns > 0
+
+    @property
+    def over(self) -> bool:
+        """True when all of it has been made and planned."""
+        return self.answer.done and not self.waiting
+
+    def sounds_by(self, time_ns: int) -> bool:
+        """True if its first note has been due by then."""
+        return self.planned and self.begin_ns is not None and self.begin_ns <= time_ns
+
+    def plan(self, heard: int, now: int) -> Plan | None:
+        """What stands complete, placed in time; None where nothing new does. The first plan fixes the entry."""
+        complete_to = self.answer.tick - v.SLOT_TICKS // 2
+        complete = [e for e in self.waiting if self.answer.done or _tick(e) < complete_to]
+        if not complete:
+            return None
+        self.waiting = [e for e in self.waiting if e not in complete]
+        if self.begin_ns is None:
+            self.begin_ns = now + ENTRY_LEAD_NS
+            self.timeline = replace(self.timeline, time_ns=self.begin_ns, tick=min(map(_tick, complete)))
+        return self._placed(complete, heard)
+
+    def miss(self, due_ns: int, pitch: int) -> None:
+        """A planned note was left out by the player."""
+        if (due_ns, pitch) in self.placed:
+            self.left_out.add((self.placed[due_ns, pitch], pitch))
+
+    def _placed(self, events: list[Note | Pedal], heard: int) -> Plan:
+        at = self.timeline.time_at
+        notes, pedals = [], []
+        for event in events:
+            if isinstance(event, Pedal):
+                pedals.append(PlannedPedal(at(event.tick), event.down))
+            else:
+                off_ns = at(event.onset + event.duration)
+                notes.append(PlannedNote(at(event.onset), off_ns, event.pitch, event.velocity))
+                self.placed[notes[-1].due_ns, event.pitch] = event.onset
+        dues = [n.due_ns for n in notes] + [p.due_ns for p in pedals]
+        self.end_ns = max(self.end_ns, *dues, *(n.off_ns for n in notes))
+        return Plan(heard, min(dues), tuple(notes), tuple(pedals), self.answer.done)
+
+
+def _tick(event: Note | Pedal) -> int:
+    return event.onset if isinstance(event, Note) else event.tick
