@@ -13,7 +13,7 @@ from jamd.daemon.files import check_target, read_call
 from jamd.daemon.rooms import load_improviser
 from jamd.engine.improviser import Improviser, Opening
 from jamd.midi.smf import Track, write_midi
-from jamd.music.events import PEDAL_THRESHOLD, SUSTAIN, Kind, LogEntry, Performed, Turn, TurnChange
+from jamd.music.events import PEDAL_THRESHOLD, RESET_CONTROLLERS, SUSTAIN, Kind, LogEntry, Performed, Turn, TurnChange
 from jamd.music.note import Note, Pedal
 from jamd.music.timeline import Timeline
 from jamd.remi import vocabulary as v
@@ -90,7 +90,7 @@ def _entry(entries: Sequence[LogEntry]) -> tuple[Timeline, int]:
 
 
 def _last_sound(performed: Sequence[Performed]) -> int:
-    """When the last note has ended: let go, and by the pedal too. A pedal that stays down for ever counts for nothing."""
+    """When the last note has ended: let go, by the pedal too. A pedal that is never lifted counts for nothing."""
     end = 0
     held: set[tuple[int, int]] = set()
     down: set[int] = set()  # channels whose pedal is down
@@ -103,8 +103,8 @@ def _last_sound(performed: Sequence[Performed]) -> int:
             held.discard(key)
             end = event.time_ns
             ringing |= down & {event.channel}
-        elif event.kind is Kind.CONTROL and event.number == SUSTAIN:
-            if event.value >= PEDAL_THRESHOLD:
+        elif event.kind is Kind.CONTROL and event.number in (SUSTAIN, RESET_CONTROLLERS):
+            if event.number == SUSTAIN and event.value >= PEDAL_THRESHOLD:
                 down.add(event.channel)
                 continue
             if event.channel in ringing:

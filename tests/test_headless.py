@@ -100,15 +100,71 @@ def test_a_seed_of_zero_is_drawn_and_named(settings: Settings, tmp_path: Path) -
     assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()
 
 
-def test_a_file_without_notes_is_refused_with_the_reason(settings: Settings, tmp_path: Path) -> None:
-    drums = mido.MidiFile()
-    track = mido.MidiTrack([mido.Message("note_on", channel=9, note=36, velocity=90, time=0)])
-    track.append(mido.Message("note_off", channel=9, note=36, time=240))
-    drums.tracks.append(track)
-    drums.save(tmp_path / "drums.mid")
-    with pytest.raises(MidiFileError, match="no notes"):
-        respond(tmp_path / "drums.mid", tmp_path / "jam.mid", settings)
+LINE = [(tick, mido.Message(kind, note=60, velocity=64)) for tick, kind in CALL_OF_FIVE_BEATS]
+"""Its last note ends at tick 2360, so the answer begins at 3840."""
+
+
+def pedal(tick: int, value: int, channel: int = 0) -> tuple[int, mido.Message]:
+    return tick, mido.Message("control_change", control=64, value=value, channel=channel)
+
+
+@pytest.mark.parametrize(
+    ("more", "entry"),
+    [
+        ([], 3840),
+        ([(9000, mido.Message("control_change", control=7, value=100))], 3840),
+        ([(9000, mido.Message("program_change", program=5))], 3840),
+        ([(9000, mido.Message("note_off", note=72))], 3840),  # ends nothing
+        ([pedal(0, 127), pedal(400, 0), pedal(9000, 0)], 3840),  # lifted while it holds nothing
+        ([pedal(0, 127, channel=3), pedal(9000, 0, channel=3)], 3840),
+        ([pedal(0, 127)], 3840),  # for ever
+        ([pedal(2000, 127), pedal(5000, 0)], 5760),
+        ([pedal(2000, 127), (5000, mido.Message("control_change", control=121, value=0))], 5760),
+        ([pedal(2000, 127), pedal(5000, 0), pedal(9000, 127), pedal(9500, 0)], 5760),
+    ],
+)
+def test_an_answer_begins_when_the_last_note_has_ended_whatever_else_the_file_says_later(
+    settings: Settings, tmp_path: Path, more: list[tuple[int, mido.Message]], entry: int
+) -> None:
+    call = by_mido(tmp_path / "call.mid", [*LINE, *more])
+    respond(call, tmp_path / "jam.mid", settings.with_options(turn_bars=1))
+    first = notes(tmp_path / "jam.mid", "jamd")[0][0]
+    assert entry - 20 <= first < entry + 1920
+
+
+def drums(path: Path, *more: tuple[int, mido.Message]) -> Path:
+    beat = [(t, mido.Message(k, channel=9, note=36, velocity=90)) for t, k in ((0, "note_on"), (240, "note_off"))]
+    return by_mido(path, [*beat, *more])
+
+
+@pytest.mark.parametrize("which", ["drums", "empty"])
+def test_a_file_without_notes_is_refused_with_the_reason(settings: Settings, tmp_path: Path, which: str) -> None:
+    call = drums(tmp_path / "call.mid") if which == "drums" else by_mido(tmp_path / "call.mid", [])
+    reason = r"only drums \(channel 10\)" if which == "drums" else "no notes"
+    with pytest.raises(MidiFileError, match=reason):
+        respond(call, tmp_path / "jam.mid", settings)
     assert not (tmp_path / "jam.mid").exists()
+
+
+def test_what_was_left_out_or_mended_is_counted(settings: Settings, tmp_path: Path) -> None:
+    call = drums(
+        tmp_path / "call.mid",
+        *LINE,
+        (2400, mido.Message("note_on", note=64, velocity=64)),
+        (1000, mido.MetaMessage("time_signature", numerator=3, denominator=4)),
+        (0, mido.MetaMessage("set_tempo", tempo=0)),
+    )
+    summary = respond(call, tmp_path / "jam.mid", settings.with_options(turn_bars=1))
+    assert summary.call_notes == 6
+    assert (summary.drums_left_out, summary.notes_without_end) == (1, 1)
+    assert (summary.signs_ignored, summary.metres_moved) == (1, 1)
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_a_model_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for out in (tmp_path, tmp_path / "none" / "jam.mid", tmp_path / "file" / "jam.mid"):
+        with pytest.raises(MidiFileError, match="cannot write"):
+            respond(CALL, out, Settings().with_options(engine_model="none.onnx"))
 
 
 def test_a_model_that_is_none_is_refused_and_nothing_is_written(settings: Settings, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
 import wave
 from array import array
@@ -141,7 +142,7 @@ class Monitor:
         return [Heard(int(frame), bytes.fromhex(data)) for frame, data in self.LINE.findall(whole)]
 
     def close(self) -> None:
-        self._process.terminate()
+        self._process.send_signal(signal.SIGINT)  # from SIGTERM it dies, and the server waits for it
         self._process.wait(LONG_S)
 
 

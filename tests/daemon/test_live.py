@@ -130,7 +130,7 @@ def test_a_second_signal_does_not_wait_for_a_wire_that_hangs(tmp_path: Path, mod
         os.kill(daemon.pids("wire")[0], signal.SIGSTOP)
         daemon.process.send_signal(signal.SIGINT)
         assert daemon.end(signal.SIGINT) == 0
-        assert not daemon.family()
+        wait_until(lambda: not daemon.family(), "its children to leave")
 
 
 def test_a_performer_who_plays_into_the_answer_ends_it_at_once(tmp_path: Path, model: Path) -> None:

@@ -26,6 +26,73 @@ def keyboard() -> tuple[Keyboard, list[bytes], Ledger]:
     return Keyboard(sent.append, ledger), sent, ledger
 
 
+WITH_ENDS = st.lists(
+    st.tuples(
+        st.sampled_from(("press", "release", "down", "up", "reset", "sound off", "notes off", "mono")),
+        st.integers(0, 1),
+        st.integers(0, 1),
+        st.integers(60, 62),
+    )
+)
+ENDS = {"sound off": 120, "notes off": 123, "mono": 126}
+
+
+@given(WITH_ENDS)
+def test_whatever_passes_each_key_is_heard_on_and_off_in_turn_and_the_pedal_where_it_was_last_put(
+    actions: list[tuple[str, int, int, int]],
+) -> None:
+    ear, ledger = Ear(), Ledger(bytearray(SIZE))
+    keys = Keyboard(ear.hear, ledger)
+    hands = [keys.hand(), keys.hand()]
+    holds: list[set[tuple[int, int]]] = [set(), set()]
+    feet: list[dict[int, int]] = [{}, {}]
+    for action, hand, channel, pitch in actions:
+        if action == "press":
+            hands[hand].press(channel, pitch, 64)
+            holds[hand].add((channel, pitch))
+        elif action == "release":
+            assert hands[hand].release(channel, pitch) == ((channel, pitch) in holds[hand])
+            holds[hand].discard((channel, pitch))
+        elif action in ("down", "up"):
+            feet[hand][channel] = 127 * (action == "down")
+            hands[hand].pedal(channel, feet[hand][channel])
+        elif action == "reset":
+            keys.pass_on(control(channel, 121, 0))
+            ear.pedals[channel] = 0
+            feet = [{c: v for c, v in foot.items() if c != channel} for foot in feet]
+        else:
+            keys.pass_on(control(channel, ENDS[action], 0))
+            holds = [{key for key in held if key[0] != channel} for held in holds]
+        assert ear.keys == holds[0] | holds[1] == set(ledger.sounding())
+        for used in (0, 1):
+            assert ear.pedals.get(used, 0) == max(foot.get(used, 0) for foot in feet)
+        assert [hand.busy for hand in hands] == [
+            bool(held) or any(foot.values()) for held, foot in zip(holds, feet, strict=True)
+        ]
+
+
+def test_a_pedal_that_is_put_down_again_after_a_reset_of_controllers_goes_through() -> None:
+    keys, sent, _ = keyboard()
+    thru = keys.hand()
+    thru.pedal(0, 127)
+    keys.pass_on(control(0, 121, 0))
+    thru.pedal(0, 127)
+    assert sent == [control(0, 64, 127), control(0, 121, 0), control(0, 64, 127)]
+
+
+def test_all_notes_off_ends_each_key_in_words_that_every_synth_knows() -> None:
+    keys, sent, ledger = keyboard()
+    thru, player = keys.hand(), keys.hand()
+    thru.press(0, 60, 64)
+    player.press(0, 62, 64)
+    player.press(1, 62, 64)
+    sent.clear()
+    keys.pass_on(control(0, 123, 0))
+    assert sent == [note_off(0, 60), note_off(0, 62), control(0, 123, 0)]
+    assert ledger.sounding() == [(1, 62)]
+    assert not thru.release(0, 60) and sent[3:] == []
+
+
 @given(ACTIONS)
 def test_a_key_sounds_exactly_while_a_hand_holds_it(actions: list[tuple[str, int, int, int]]) -> None:
     ear, ledger = Ear(), Ledger(bytearray(SIZE))

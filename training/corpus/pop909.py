@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jamd.errors import MidiFileError
+from jamd.music.chords import ROOTS
 from jamd.music.timeline import TICKS_PER_QUARTER, Metre
-from jamd.remi.vocabulary import NO_CHORD, ROOTS
+from jamd.remi.vocabulary import NO_CHORD
 from training.corpus import midi
 from training.corpus.grid import Grid, few_knots, tempi_through
 from training.corpus.metres import Bar, marks
