@@ -30,8 +30,9 @@ class Diary:
     def write(self, report: Report) -> None:
         """One stage: always into the file, on the screen when it is a change of state or trouble."""
         if self._file is not None:
+            name = {"t_ns": report.time_ns, "what": report.what}
             try:
-                self._file.write(json.dumps({"t_ns": report.time_ns, "what": report.what, **report.facts}) + "\n")
+                self._file.write(json.dumps(name | report.facts | name) + "\n")  # no fact can take its place
             except OSError as error:  # a full disk ends the events, never the music
                 self.close()
                 self._say(f"the events cannot be written any more: {error.strerror}")
