@@ -11,7 +11,7 @@ from pathlib import Path
 from jamd.config import Settings
 from jamd.daemon.files import check_target, read_call
 from jamd.daemon.rooms import load_improviser
-from jamd.engine.improviser import Improviser, Opening
+from jamd.engine.improviser import Improviser, Opening, answer_ticks
 from jamd.midi.smf import Track, write_midi
 from jamd.music.events import PEDAL_THRESHOLD, RESET_CONTROLLERS, SUSTAIN, Kind, LogEntry, Performed, Turn, TurnChange
 from jamd.music.note import Note, Pedal
@@ -122,13 +122,9 @@ def _answer(
     for entry in [*(e for e in entries if e.time_ns < turn_ns), TurnChange(turn_ns, Turn.RESPONSE)]:
         encoder.feed(entry)
     tail = encoder.advance(turn_ns)
-    length = settings.turn.bars * timeline.metre.ticks
-    if not length:
-        first = next(e.time_ns for e in entries if isinstance(e, Performed) and e.kind is Kind.NOTE_ON)
-        begun = timeline.next_bar_line(timeline.tick_at(first) + 1) - timeline.metre.ticks
-        length = min(
-            max(entry_tick - begun, timeline.metre.ticks), settings.turn.max_bars * timeline.metre.ticks
-        )
+    first = next(e.time_ns for e in entries if isinstance(e, Performed) and e.kind is Kind.NOTE_ON)
+    begun = timeline.next_bar_line(timeline.tick_at(first) + 1) - timeline.metre.ticks
+    length = answer_ticks(entry_tick - begun, timeline.metre, settings.turn.bars, settings.turn.max_bars)
     place = replace(encoder.place, bar_tick=entry_tick - encoder.place.metre.ticks)
     answer = improviser.begin(tail, Opening(place, (v.BAR, v.POSITION.id(0)), entry_tick + length, 0))
     events: list[Note | Pedal] = []

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import mido
 import pytest
 
 from jamd.errors import ConfigError, MidiFileError, ModelError
+from tests.daemon import live
 from tests.daemon.live import LONG_S, ROOT
 from tests.midi.files import by_mido
 from tests.tiny import tiny_model
@@ -165,3 +168,20 @@ def test_what_was_left_out_is_named_for_people_when_there_was_any_and_always_for
     assert "metres moved" not in printed and "without end" not in printed
     summary = json.loads(jamd(tmp_path, *words, "--json")[1])
     assert (summary["drums_left_out"], summary["metres_moved"]) == (1, 0)
+
+
+@pytest.mark.parametrize("process", ["brain", "wire"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "held up"])
+def test_a_jam_on_the_clock_of_a_file_survives_a_death_or_a_stall(
+    process: str, number: int, tmp_path: Path, call: Path, model: Path
+) -> None:
+    ports = ("--in", f"file:{call}", "--out", f"file:{tmp_path / 'jam.mid'}", "--bars", "1")
+    with live.jamd(tmp_path / "jam", *ports, model=model) as daemon:
+        live.wait_until(lambda: daemon.events("note_in"), "the file to play")
+        pid = daemon.pids(process)[-1]
+        os.kill(pid, number)
+        if number == signal.SIGSTOP:
+            time.sleep(0.25)  # longer than the wire waits for a beat, shorter than main does
+            os.kill(pid, signal.SIGCONT)
+        assert daemon.process.wait(LONG_S) == 0
+    assert heard(tmp_path / "jam.mid", "jamd")

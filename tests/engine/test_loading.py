@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -220,3 +221,13 @@ def test_the_stream_is_the_same_on_cuda(model_path: Path) -> None:
 def test_info_is_frozen() -> None:
     with pytest.raises(AttributeError):
         ModelInfo.from_metadata(TINY.to_metadata(), Path("x.onnx")).n_layer = 3
+
+
+def test_loading_and_running_a_model_writes_nothing_into_the_home_folder(tmp_path: Path) -> None:
+    model = tiny_model(tmp_path / "tiny.onnx")
+    (tmp_path / "home").mkdir()
+    environment = {**os.environ, "HOME": str(tmp_path / "home")}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    code = f"from jamd.engine.session import Session; Session.load({str(model)!r}, 'cpu').feed([1, 2])"
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd=Path(__file__).parents[2], check=True)
+    assert not list((tmp_path / "home").rglob("*"))
