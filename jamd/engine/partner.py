@@ -162,15 +162,18 @@ class Partner:
             return self._consider(now)
         if not draft.answer.sampled:
             self._report(Report(now, "first_token", {"turn": draft.answer.opening.turn}))
-        for _ in range(STEP_TOKENS):
-            draft.waiting.extend(self._improviser.step())
-        if self._watermark >= draft.over_ns:
+        if self._watermark >= draft.over_ns:  # before any sampling: `now` is the entry's, and it grows old
+            if self._turn is Turn.CALL:
+                self._become(State.THINKING, now)
             self._hand_on(draft, now)
         if draft.sounds_by(self._watermark):
             self._pass_turn(draft)
         if self._turn is Turn.RESPONSE and draft.over and now >= draft.end_ns:
             self._settle(None)
             self._become(State.LISTENING, now)
+            return False
+        for _ in range(STEP_TOKENS):
+            draft.waiting.extend(self._improviser.step())
         return not draft.answer.done
 
     def _consider(self, now: int) -> bool:
@@ -196,7 +199,7 @@ class Partner:
         tail = encoder.advance(over_ns)
         answer = self._improviser.begin(tail, self._opening(encoder.place, timeline, begin_ns or over_ns))
         self._draft = Draft(encoder, over_ns, tuple(entries), answer, timeline, begin_ns)
-        self._become(State.THINKING, now)
+        self._report(Report(now, "draft", {"turn": self._turns, "over_ns": over_ns, "tail": len(tail)}))
 
     @property
     def _grid(self) -> bool:

@@ -300,6 +300,37 @@ def test_an_input_without_notes_is_finished_when_it_ends() -> None:
     assert stage.partner.finished
 
 
+def test_people_see_a_change_of_state_only_when_the_phrase_is_over() -> None:
+    """Drafts come and go at every short gap; nobody wants to read that."""
+    stage = Stage(Manners(bars=1))
+    stage.give(*phrase(0, notes=4, gap_ms=380))
+    stage.run(9000)
+    assert len(stage.whats("draft")) > 1
+    assert [report.facts["state"] for report in stage.whats("state")] == ["thinking", "playing", "listening"]
+
+
+def test_a_plan_is_handed_on_before_more_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sampling takes milliseconds: an entry reckoned from a `now` before it would be late by as many."""
+    order: list[str] = []
+
+    class Watched(Stage):
+        def _take(self, message: Plan | LogEntry) -> None:
+            if isinstance(message, Plan):
+                order.append("plan")
+            super()._take(message)
+
+    turn, sample = Partner.step, Improviser.step
+    monkeypatch.setattr(Partner, "step", lambda self, now: (order.append("turn"), turn(self, now))[1])
+    monkeypatch.setattr(Improviser, "step", lambda self: (order.append("sample"), sample(self))[1])
+    stage = Watched(Manners(bars=1))
+    stage.give(*phrase(0))
+    stage.run(6000)
+    before = [order[at - 1] for at, what in enumerate(order) if what == "plan"]
+    assert before
+    assert set(before) == {"turn"}
+    assert "sample" in order
+
+
 def test_a_wheel_or_a_controller_costs_no_draft() -> None:
     stage = Stage()
     wheel = [Performed(START + ms * MS, Kind.CONTROL, 1, ms % 128) for ms in range(1500, 2100, 7)]
