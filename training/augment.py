@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import NamedTuple
 
+from jamd.music.chords import ROOTS
 from jamd.music.events import (
     SUSTAIN,
     Charted,
@@ -22,8 +23,9 @@ from jamd.music.events import (
     TurnChange,
 )
 from jamd.music.timeline import Timeline, ns_per_quarter
-from jamd.remi.vocabulary import NO_CHORD, ROOTS, SLOT_TICKS
-from training.corpus.piece import NS_STEP, Piece, Struck
+from jamd.remi.vocabulary import NO_CHORD, SLOT_TICKS
+from training import duet as duets
+from training.corpus.piece import NS_STEP, PedalMove, Piece, Struck
 
 SHIFTS = range(-5, 7)
 """Semitones: every key once."""
@@ -55,6 +57,8 @@ class Reading:
     opens: Turn = Turn.CALL
     alternates: bool = False
     voice: bool = False
+    duet: duets.Duet | None = None
+    """Who is who where two voices play at the same time; None: turns follow each other."""
 
 
 class Key(NamedTuple):
@@ -68,6 +72,10 @@ class Key(NamedTuple):
     def rng(self) -> random.Random:
         """The generator of this variant; text seeds are hashed alike on every machine."""
         return random.Random("/".join(map(str, self)))
+
+    def duet_rng(self) -> random.Random:
+        """A generator of its own, so that duets do not change what is drawn for other variants."""
+        return random.Random("/".join(map(str, (*self, "duet"))))
 
     def piece_rng(self) -> random.Random:
         """The generator that all variants of the piece share."""
@@ -87,13 +95,15 @@ def reading(piece: Piece, key: Key, rng: random.Random, *, train: bool) -> Readi
     drawn = Reading(opens=opens, alternates=alternates, free_bpm=_free_bpm(piece, rng))
     if not train:
         return drawn
-    return replace(
+    drawn = replace(
         drawn,
         shift=_shift(piece, key),
         percent=rng.randint(*STRETCH_PERCENT),
         loudness=rng.uniform(*LOUDNESS),
         voice=bool(piece.voice) and rng.random() < VOICE_SHARE,
     )
+    together = duets.drawn(piece, key.duet_rng())
+    return drawn if together is None else replace(drawn, duet=together, voice=bool(piece.voice))
 
 
 def _free_bpm(piece: Piece, rng: random.Random) -> float | None:
@@ -120,19 +130,26 @@ def log(piece: Piece, how: Reading, rng: random.Random) -> list[LogEntry]:
         return []
     timelines, turns = _gridded(piece, how, notes, rng) if how.free_bpm is None else _free(how, notes, rng)
     zero = timelines[0].time_ns
+    span = duets.span_of(how.duet, turns, rng) if how.duet else None
+    if how.duet and span:
+        notes = duets.one_hand_a_key(how.duet, notes, span)
+        turns = duets.turns_around(how.duet, turns, notes, span)
+        if how.free_bpm is not None:  # bars begin anew with a phrase, but a duet is one
+            begun = [t.time_ns for t in timelines if not span.holds(t.time_ns) or t.time_ns in (zero, span.start_ns)]
+            timelines = _phrases(timelines[0], begun[1:])
     ranked: list[tuple[int, int, LogEntry]] = []
     ranked += [(t.time_ns - zero, _TIMELINE, replace(t, time_ns=t.time_ns - zero)) for t in timelines]
     ranked += [(0, _OPENING_TURN, TurnChange(0, turns[0].turn))]
     ranked += [(t.time_ns - zero, _TURN, TurnChange(t.time_ns - zero, t.turn)) for t in turns[1:]]
-    ranked += _keys(notes, zero)
-    ranked += _pedalling(piece, how, zero)
+    ranked += _keys(notes, zero, how, turns[span.first].turn if span else how.opens, span)
+    ranked += _pedalling(piece, how, zero, span)
     if how.free_bpm is None:
         ranked += _charted(piece, how, zero)
     ranked.sort(key=itemgetter(0, 1))
     return [entry for _, _, entry in ranked]
 
 
-_RELEASE, _TURN, _TIMELINE, _OPENING_TURN, _CHART, _PEDAL, _STRIKE = range(7)
+_RELEASE, _TURN, _TIMELINE, _OPENING_TURN, _CHART, _PEDAL, _JOIN, _STRIKE, _OTHER_JOIN, _OTHER_STRIKE = range(10)
 """The order of entries of one instant; the log's first entry is a Timeline."""
 
 
@@ -185,20 +202,23 @@ def _turns_at_bars(
     return out
 
 
-def _free(
-    how: Reading, notes: Sequence[Struck], rng: random.Random
-) -> tuple[list[Timeline], list[TurnChange]]:
+def _free(how: Reading, notes: Sequence[Struck], rng: random.Random) -> tuple[list[Timeline], list[TurnChange]]:
     """A constant tempo, bar 1 at the first note and again at each turn's (as `listen` does live)."""
     assert how.free_bpm is not None
     onsets = [n.on_ns for n in notes]
-    timeline = Timeline(onsets[0], 0, ns_per_quarter(how.free_bpm))
-    timelines, turns, turn = [timeline], [TurnChange(onsets[0], how.opens)], how.opens
+    turns = [TurnChange(onsets[0], how.opens)]
     for at in _phrase_starts(onsets, rng) if how.alternates else ():
-        turn = _other(turn)
-        timeline = timeline.successor(at, downbeat=timeline.tick_at(at))
-        timelines.append(timeline)
-        turns.append(TurnChange(at, turn))
-    return timelines, turns
+        turns.append(TurnChange(at, _other(turns[-1].turn)))
+    first = Timeline(onsets[0], 0, ns_per_quarter(how.free_bpm))
+    return _phrases(first, [t.time_ns for t in turns[1:]]), turns
+
+
+def _phrases(first: Timeline, starts: Iterable[int]) -> list[Timeline]:
+    """The tempo of `first`, with a bar line at each of the instants."""
+    out = [first]
+    for at in starts:
+        out.append(out[-1].successor(at, downbeat=out[-1].tick_at(at)))
+    return out
 
 
 def _phrase_starts(onsets: Sequence[int], rng: random.Random) -> Iterator[int]:
@@ -220,17 +240,36 @@ def _other(turn: Turn) -> Turn:
     return Turn.RESPONSE if turn is Turn.CALL else Turn.CALL
 
 
-def _keys(notes: Sequence[Struck], zero: int) -> Iterator[tuple[int, int, LogEntry]]:
-    """Keys go down and up; those that go down a little before the first bar line go down on it."""
+def _keys(
+    notes: Sequence[Struck], zero: int, how: Reading, opening: Turn, span: duets.Span | None
+) -> Iterator[tuple[int, int, LogEntry]]:
+    """Keys go down and up; those that go down a little before the first bar line go down on it.
+
+    In the span of a duet, which begins with the turn `opening`, the voices join each other.
+    """
+    together = list[tuple[int, Struck]]()
     for n in notes:
         on, off = max(n.on_ns - zero, 0), max(n.off_ns - zero, NS_STEP)
-        yield on, _STRIKE, Performed(on, Kind.NOTE_ON, n.pitch, n.velocity, n.channel)
         yield off, _RELEASE, Performed(off, Kind.NOTE_OFF, n.pitch, 0, n.channel)
+        if span and span.holds(n.on_ns):
+            together.append((on, n))
+        else:
+            yield on, _STRIKE, _note_on(on, n)
+    if how.duet:
+        for at, n, second, joins in duets.strikes(how.duet, together, opening):
+            if joins:
+                yield at, _OTHER_JOIN if second else _JOIN, TurnChange(at, joins, joins=True)
+            yield at, _OTHER_STRIKE if second else _STRIKE, _note_on(at, n)
 
 
-def _pedalling(piece: Piece, how: Reading, zero: int) -> Iterator[tuple[int, int, LogEntry]]:
-    for move in piece.pedal:
-        at = max(move.time_ns * how.percent // 100 - zero, 0)
+def _note_on(at: int, note: Struck) -> Performed:
+    return Performed(at, Kind.NOTE_ON, note.pitch, note.velocity, note.channel)
+
+
+def _pedalling(piece: Piece, how: Reading, zero: int, span: duets.Span | None) -> Iterator[tuple[int, int, LogEntry]]:
+    moves: Iterable[PedalMove] = (m._replace(time_ns=m.time_ns * how.percent // 100) for m in piece.pedal)
+    for move in duets.pedal_around(moves, span) if span else moves:
+        at = max(move.time_ns - zero, 0)
         yield at, _PEDAL, Performed(at, Kind.CONTROL, SUSTAIN, move.value)
 
 

@@ -52,6 +52,8 @@ class TurnChange:
 
     time_ns: int
     turn: Turn
+    joins: bool = False
+    """True in a duet: they begin beside who played so far. Nothing that sounds ends, the pedal stays."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,8 +75,8 @@ def _record(entry: LogEntry) -> dict[str, Any]:
                 "metre": str(metre),
                 "downbeat": downbeat,
             }
-        case TurnChange(time_ns, turn):
-            return {"type": "turn", "time_ns": time_ns, "turn": turn.value}
+        case TurnChange(time_ns, turn, joins):
+            return {"type": "turn", "time_ns": time_ns, "turn": turn.value} | ({"joins": True} if joins else {})
         case Answered(time_ns, ids):
             return {"type": "answered", "time_ns": time_ns, "ids": list(ids)}
         case Charted(time_ns, chord):
@@ -110,7 +110,7 @@ def _entry(record: dict[str, Any]) -> LogEntry:
                 _integer(record, "downbeat"),
             )
         case "turn":
-            return TurnChange(time_ns, Turn(record.get("turn")))
+            return TurnChange(time_ns, Turn(record.get("turn")), _truth(record, "joins"))
         case "answered":
             return Answered(time_ns, _ids(record.get("ids")))
         case "charted":
@@ -125,6 +125,13 @@ def _integer(record: dict[str, Any], key: str, low: int | None = None, high: int
         raise ValueError(f'"{key}" must be a whole number, not {value!r}')
     if (low is not None and value < low) or (high is not None and value > high):
         raise ValueError(f'"{key}" is out of range: {value}')
+    return value
+
+
+def _truth(record: dict[str, Any], key: str) -> bool:
+    value = record.get(key, False)  # files of before there were duets have none
+    if type(value) is not bool:
+        raise ValueError(f'"{key}" must be true or false, not {value!r}')
     return value
 
 

@@ -29,7 +29,7 @@ from jamd.remi.harmony import Harmony
 from jamd.remi.held import Keys, Sustain
 from jamd.remi.pending import Pending
 from jamd.remi.place import Place
-from jamd.remi.slots import Segment, Slot, Struck
+from jamd.remi.slots import Slot, Struck
 from jamd.remi.vocabulary import MAX_DURATION, MICRO_TICKS
 
 JUMP = MICRO_TICKS
@@ -56,6 +56,7 @@ class Encoder:
         self._wake = _NEVER  # the tick after which something may happen by itself
         self._pedal = False  # as the current turn says it
         self._carried = False  # down since before this turn: said with its first note
+        self._owed = frozenset[int]()  # open notes of a duet that ended during an answer: said behind it
         self._stirred = True  # something but time may have made tokens ripe
         self._finished = False
 
@@ -101,7 +102,7 @@ class Encoder:
         if isinstance(entry, Timeline):
             self._timeline(entry)
         elif isinstance(entry, TurnChange):
-            self._turn_change(entry.turn)
+            self._turn_change(entry.turn, joins=entry.joins)
         elif isinstance(entry, Answered):
             self._answered(entry)
         else:
@@ -178,17 +179,24 @@ class Encoder:
     def _end_beat(self, pending: Pending) -> None:
         """A beat has ended. A Call names it now, a Response where it began, which is known only now."""
         turn, bars = pending.turn, pending.bars
-        start, end = max(bars.beat_start, turn.start), bars.beat_end
+        start, end = self._beat_start(pending), bars.beat_end
         began = bars.locate(start)
-        chord = self._chord(turn, start, end)
+        chord = self._chord(pending, start, end)
         pending.go_on()
         if chord is not None:
             pending.say_chord(bars.locate(end) if turn.turn is Turn.CALL else began, chord)
         self._harmony.next_beat()
 
-    def _chord(self, turn: Segment, start: int, end: int) -> str | None:
+    def _beat_start(self, pending: Pending) -> int:
+        """Where the current beat begins: for a Call of a duet with the other's notes, for a Response with its own."""
+        turn = pending.turn
+        return max(pending.bars.beat_start, turn.sounds_from if turn.turn is Turn.CALL else turn.start)
+
+    def _chord(self, pending: Pending, start: int, end: int) -> str | None:
         """A new name for the beat between two ticks, which is from now on the one that was named."""
-        chord = self._harmony.news(turn.turn, start, end)
+        turn = pending.turn
+        heard = max(pending.bars.beat_start, turn.sounds_from)
+        chord = self._harmony.news(turn.turn, start, end, heard=heard)
         if chord is None or turn.answer is not None:
             return None
         self._harmony.named = chord
@@ -243,7 +251,10 @@ class Encoder:
             self._stirred = True
         elif not self._in_time(note, tick):
             note.late = True
-            pending.slot_at(tick).offs.add(note.pitch)
+            if pending.turn.answer is None:
+                pending.slot_at(tick).offs.add(note.pitch)
+            else:
+                self._owed |= {note.pitch}
 
     def _in_time(self, note: Struck, tick: int) -> bool:
         """Whether a release at `tick` gives a closed duration: a matter of ticks, not of polling."""
@@ -270,7 +281,7 @@ class Encoder:
 
     # Turns, answers, Timelines, charts
 
-    def _turn_change(self, turn: Turn) -> None:
+    def _turn_change(self, turn: Turn, *, joins: bool) -> None:
         pending = self._pending
         if pending is None:
             self._first_turn = turn
@@ -279,30 +290,63 @@ class Encoder:
         if not current.settled and not current.slots and self._now <= current.start:
             current.turn = turn
         current.settled = True
-        if turn is not current.turn:
+        if turn is current.turn:
+            return
+        if joins:
+            self._leave(pending)
+            pending.join(turn, self._now, self._harmony.named, pedal=self._pedal)
+        else:
             self._close(pending)
             pending.begin(turn, self._now, self._harmony.named)
 
     def _close(self, pending: Pending) -> None:
         """The current turn ends: what sounds in a Call ends with it, and the pedal goes up."""
-        turn, bars, tick = pending.turn, pending.bars, self._now
-        if turn.turn is Turn.CALL:
-            self._end_notes(pending)
-        else:
-            start = max(bars.beat_start, turn.start)
-            began, chord = bars.locate(start), self._chord(turn, start, tick)
-            if chord is not None:
-                pending.say_chord(began, chord)
-        if turn.answer is not None:
-            pending.tempo.news(bars.timeline.bpm, may_wait=True)
-        if self._pedal:
-            self._say_pedal(pending.last_slot(tick), down=False)
-        self._carried = self._sustain.down
+        self._end_notes(pending)
+        if pending.turn.turn is Turn.RESPONSE:  # names even a beat that it did not fill
+            self._name_beat(pending)
+        self._settle(pending)
+        self._lift_pedal(pending)
         self._harmony.beat = []
+        pending.end()
+
+    def _leave(self, pending: Pending) -> None:
+        """Somebody joins the current turn: what sounds goes on, but the pedal of a Response that began alone."""
+        if self._now == pending.bars.beat_end < pending.bars.next.line:  # a bar line may still move
+            self._name_beat(pending)
+        self._settle(pending)
+        if pending.turn.turn is Turn.RESPONSE and not pending.turn.joined:
+            self._lift_pedal(pending)
         pending.close()
 
+    def _lift_pedal(self, pending: Pending) -> None:
+        if self._pedal:
+            self._say_pedal(pending.last_slot(self._now), down=False)
+        self._carried = self._sustain.down
+
+    def _name_beat(self, pending: Pending) -> None:
+        """The turn names a beat with which it ends: a Call where it ends, a Response where it began."""
+        start, calls = self._beat_start(pending), pending.turn.turn is Turn.CALL
+        at = pending.bars.locate(self._now if calls else start)
+        chord = self._chord(pending, start, self._now)
+        if chord is not None:
+            pending.say_chord(at, chord)
+
+    def _settle(self, pending: Pending) -> None:
+        """What an answer kept waiting: the tempo, and what the performer did in a duet meanwhile."""
+        turn = pending.turn
+        if turn.answer is None:
+            return
+        pending.tempo.news(pending.bars.timeline.bpm, may_wait=True)
+        if self._owed:
+            pending.last_slot(self._now).offs |= self._owed
+            self._owed = frozenset()
+        if turn.joined:
+            if self._pedal and not self._sustain.down:
+                self._say_pedal(pending.last_slot(self._now), down=False)
+            self._carried = self._sustain.down and not self._pedal
+
     def _end_notes(self, pending: Pending) -> None:
-        """The notes of a Call end with it; those of a Response before it wait for their release."""
+        """The notes of a Call end with it, or with its duet; those of a Response wait for their release."""
         for note in [note for note in self._sounding.values() if not note.closes]:
             del self._sounding[note.pitch]
             note.end = self._now
@@ -320,12 +364,15 @@ class Encoder:
         self._harmony.named = pending.answered(entry.ids).chord
 
     def _overrule(self, pending: Pending) -> None:
-        """Forget what was played in a Response."""
-        dropped = {note for slot in pending.turn.slots for note in slot.notes.values()}
+        """Forget what was played in a Response, but not what a duet's performer let go in it."""
+        slots = pending.turn.slots
+        dropped = {note for slot in slots for note in slot.notes.values()}
         self.counts.overruled += len(dropped)
+        self._owed = self._owed.union(*(slot.offs for slot in slots))
         self._sounding = {pitch: note for pitch, note in self._sounding.items() if note not in dropped}
-        self._harmony.beat = []
-        self._pedal, self._carried = False, self._sustain.down
+        self._harmony.beat = [note for note in self._harmony.beat if note not in dropped]
+        self._pedal = pending.turn.pedal_before
+        self._carried = self._sustain.down and not self._pedal
 
     def _timeline(self, timeline: Timeline) -> None:
         pending = self._pending

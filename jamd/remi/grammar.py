@@ -5,7 +5,9 @@ Call | Response, then Bar | Position, not before the last (only here it may repe
 Bar [Time Signature], then Position | Bar | Call | Response; the first Bar needs its Time Signature
 Position Note Off* Pedal Off? Pedal On? Chord? (Tempo Class, Tempo Value)? NOTE* (Micro NOTE+)*,
     where NOTE is Note Velocity, Note On, Note Duration; at least one item,
-    then Position, later | Bar | Call | Response (a Response ends with the pedal up, and opens no note)
+    then Position, later | Bar | Call | Response
+A Response opens no note and ends none; what stays open through it is the performer's, and so is a pedal that is
+down when it begins, which it cannot move. A pedal of its own it must lift before the turn passes.
 """
 
 from __future__ import annotations
@@ -106,6 +108,7 @@ class Grammar:
         self.position = -1
         """The slot of the last Position in this bar, from 0; -1 when it has none yet."""
         self.pedal_down = False
+        self._lent = False  # the pedal has been down since before this Response: it is the performer's
         self._last = _START
         self._slots = 0  # of this bar; 0 before the first
         self._floor = 0  # the earliest slot that may come next
@@ -138,6 +141,7 @@ class Grammar:
         self = cls(bounds)
         self.turn, self.metre, self.position = place.turn, place.metre, place.position
         self.pedal_down = pedal_down
+        self._lent = pedal_down and place.turn is Turn.RESPONSE
         self._last = _TURN_NAMES[place.turn]
         self._slots = place.metre.ticks // v.SLOT_TICKS
         self._floor = max(place.position, 0)
@@ -153,6 +157,11 @@ class Grammar:
     def open_pitches(self) -> tuple[int, ...]:
         """Pitches of open notes, rising."""
         return tuple(sorted([*np.flatnonzero(~self._free).tolist(), *self._fresh]))
+
+    @property
+    def pedal_is_lent(self) -> bool:
+        """Whether the pedal that is down in this Response is the performer's."""
+        return self._lent
 
     @property
     def complete(self) -> bool:
@@ -210,7 +219,7 @@ class Grammar:
             self._narrow_items(mask, last)
             if last != "Position":
                 mask[v.POSITION.first + self._floor : v.POSITION.first + self._slots] = True
-            if self.pedal_down and self.turn is Turn.RESPONSE:
+            if self.pedal_down and not self._lent and self.turn is Turn.RESPONSE:
                 mask[_TURNS] = False
             if bounds is not None:
                 self._bound(mask, bounds)
@@ -218,9 +227,11 @@ class Grammar:
 
     def _narrow_items(self, mask: Mask, last: str) -> None:
         """In a slot: open pitches end, the pedal turns over, groups rise, and a note needs a free pitch."""
-        if last in _BEFORE_ITEMS:
+        if last in _BEFORE_ITEMS and self.turn is not Turn.RESPONSE:
             mask[_NOTE_OFFS][self._lowest_off :] = ~self._free[self._lowest_off :]
         mask[v.PEDAL_ON if self.pedal_down else v.PEDAL_OFF] = False
+        if self._lent:
+            mask[v.PEDAL_OFF] = False
         passed = self._micros if self._top >= 0 else len(v.MICRO)
         mask[v.MICRO.first : v.MICRO.first + passed] = False
         if self._lowest_on > self._top:
@@ -273,6 +284,7 @@ class Grammar:
                 self._slots = self.metre.ticks // v.SLOT_TICKS
             case "Call" | "Response":
                 self.turn = Turn.CALL if name == "Call" else Turn.RESPONSE
+                self._lent = self.pedal_down and self.turn is Turn.RESPONSE
                 self._floor, self._silent = max(self.position, 0), 0
 
     def _hold_fresh(self) -> None:
@@ -307,13 +319,19 @@ def _span(family: v.Family, mask: Mask) -> str:
 def closing(grammar: Grammar) -> tuple[int, ...]:
     """The tokens that end the music legally where `grammar` stands: Note Off for what is open, and Pedal Off.
 
-    Empty when nothing sounds on; ValueError unless `grammar.complete`. The grammar itself is left as it is.
+    In a Response the Call comes back for what is the performer's. Empty when nothing sounds on; ValueError unless
+    `grammar.complete`. The grammar itself is left as it is.
     """
     if not grammar.complete:
         raise ValueError("music can end only behind a whole item")
     offs = [v.NOTE_OFF.id(pitch) for pitch in grammar.open_pitches]
-    offs += [v.PEDAL_OFF] if grammar.pedal_down else []
-    if not offs:
-        return ()
+    lift = [v.PEDAL_OFF] if grammar.pedal_down else []
     slot = grammar.next_slot
-    return (v.POSITION.id(slot), *offs) if slot is not None else (v.BAR, v.POSITION.id(0), *offs)
+    bar, position = ([], v.POSITION.id(slot)) if slot is not None else ([v.BAR], v.POSITION.id(0))
+    ending = list[int]()
+    if lift and grammar.turn is Turn.RESPONSE and not grammar.pedal_is_lent:
+        ending, bar, lift = [*bar, position, *lift], [], []
+    if offs or lift:
+        back = [v.CALL] if grammar.turn is Turn.RESPONSE else []
+        ending += [*back, *bar, position, *offs, *lift]
+    return tuple(ending)

@@ -31,13 +31,13 @@ class Harmony:
             raise JamdError(f'"{chord}" is not a chord', hint)
         self._chart.append((tick, chord))
 
-    def news(self, turn: Turn, start: int, end: int) -> str | None:
-        """What the beat between two ticks is called in this turn, if that is news."""
+    def news(self, turn: Turn, start: int, end: int, *, heard: int | None = None) -> str | None:
+        """What the beat between two ticks is called in this turn, if that is news; it is heard from `heard` on."""
         planned = self._planned(start + _HALF_SLOT)
         if end <= start:
             return None
         if turn is Turn.CALL or planned is None:
-            planned = chord_between(self.beat, start, end) if self.beat else None
+            planned = chord_between(self.beat, start if heard is None else heard, end) if self.beat else None
         return None if planned == self.named else planned
 
     def next_beat(self) -> None:

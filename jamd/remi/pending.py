@@ -20,7 +20,7 @@ class Pending:
     def __init__(self, timeline: Timeline, turn: Turn, *, settled: bool) -> None:
         self.bars = Bars(timeline)
         self.tempo = Tempo()
-        self.turn = Segment(turn, timeline.tick, settled=settled)
+        self.turn = Segment(turn, timeline.tick, settled=settled, sounds_from=timeline.tick)
         """The turn that is under way."""
         self._turns = deque([self.turn])  # not said whole; the last is the one under way
         self._unsaid: deque[Bar] = deque()  # bars that have begun
@@ -69,6 +69,12 @@ class Pending:
         if self.bars.go_on() and self.bars.bar is not None:
             self._unsaid.append(self.bars.bar)
 
+    def end(self) -> None:
+        """The current turn is closed, and nothing sounds on that was struck in a Call."""
+        self.close()
+        for turn in self._turns:
+            turn.over = True
+
     def close(self) -> None:
         """Nothing more is put into the current turn."""
         turn, bars = self.turn, self.bars
@@ -77,15 +83,27 @@ class Pending:
         turn.closed = turn.settled = True
         turn.last_bar = bars.bar
 
-    def begin(self, turn: Turn, tick: int, chord: str | None) -> None:
+    def begin(self, turn: Turn, tick: int, chord: str | None) -> Segment:
         """The next turn begins where the one before it was closed; `chord` was last named."""
         bars = self.bars
         reached = max(self.turn.floor, (bars.next.index - 1, -1))
         bar = bars.next if reached[0] == bars.next.index else bars.bar
         metre = bar.metre if bar else None
         self.turn = Segment(turn, tick, reached, metre, self.tempo.said, chord, floor=reached)
-        self.turn.settled = True
+        self.turn.settled, self.turn.sounds_from = True, tick
         self._turns.append(self.turn)
+        return self.turn
+
+    def join(self, turn: Turn, tick: int, chord: str | None, *, pedal: bool) -> None:
+        """The next turn begins beside the one that was closed, with the pedal where it is."""
+        before = self.turn
+        joined = self.begin(turn, tick, chord)
+        joined.joined, joined.sounds_from, joined.pedal_before = True, before.sounds_from, pedal
+        last = before.slots[-1] if before.hosts and before.slots else None
+        if last and last.may_hand_over:
+            bar, position = self.bars.locate(tick)
+            if last.key >= (bar.index, position):
+                last.hand_over(self.slot(bar, position))
 
     def answered(self, ids: tuple[int, ...]) -> Reach:
         """The current turn says these tokens, in place of or after what it said; how far they come."""
@@ -98,7 +116,8 @@ class Pending:
         reach = Reach(*turn.floor, turn.metre, self.tempo.said, turn.chord_before)
         reach.walk(ids)
         self.tempo.said, turn.chord_before, turn.metre = reach.bpm, reach.chord, reach.metre
-        turn.floor = self._met(reach), reach.position
+        turn.answer_bar = self._met(reach)
+        turn.floor = turn.answer_bar, reach.position
         return reach
 
     def _met(self, reach: Reach) -> int:
@@ -143,7 +162,7 @@ class Pending:
             turn.said = True
             self._writer.turn(turn.turn)
         if turn.answer:
-            self._writer.answer(turn.answer, turn.floor[0], self.place)
+            self._writer.answer(turn.answer, turn.answer_bar, self.place)
             turn.answer.clear()
         if turn.turn is Turn.RESPONSE and not turn.closed:
             return False  # its answer may still come, which would overrule what was played
@@ -156,13 +175,13 @@ class Pending:
         return turn.closed
 
     def _say_slots(self, turn: Segment, now: int) -> bool:
-        """False if one waits for the end of a note."""
+        """False if one waits for the end of a note, or in a turn that was left for its deadline."""
         slots = turn.slots
-        while slots and (turn.closed or slots[0].deadline <= now):
+        while slots and not (turn.waits and slots[0].deadline > now):
             if slots[0].waits:
                 return False
-            self._writer.slot(slots.popleft(), self._unsaid)
-        return True
+            self._writer.slot(slots.popleft(), self._unsaid, turn)
+        return not (turn.closed and slots)
 
     def _say_bars(self, slots: deque[Slot]) -> None:
         self._writer.silence(self._unsaid, slots[0].bar.index if slots else None)

@@ -57,6 +57,17 @@ class Slot:
     tempo: tuple[int, int] | None = None
 
     @property
+    def may_hand_over(self) -> bool:
+        """Whether something of the performer's moves here, and no note is struck on a key that it lets go."""
+        return (bool(self.offs) or self.pedal is not None) and not any(p in self.offs for _, p in self.notes)
+
+    def hand_over(self, other: Slot) -> None:
+        """What is the performer's here moves to `other`, a slot of the same place in the Call that follows."""
+        other.offs |= self.offs
+        other.pedal, other.lifted = self.pedal, self.lifted
+        self.offs, self.pedal, self.lifted = set(), None, False
+
+    @property
     def key(self) -> Key:
         """Where it stands in the order of slots."""
         return self.bar.index, self.position
@@ -104,14 +115,34 @@ class Segment:
     """Not yet said."""
     answer: list[int] | None = None
     """What of the answer that was heard is not yet said; None if the log tells none. It excludes all else."""
+    answer_bar: int = -1
+    """The index of the bar in which the answer ends so far."""
     settled: bool = False
     """True once this turn was called for, so that no other can take its place."""
     said: bool = False
     """Whether the turn token was said."""
     closed: bool = False
     """True when the next turn has begun or the log has ended: no slot will be added."""
+    over: bool = False
+    """True when besides nothing of it sounds on: its slots need not wait for their deadlines."""
+    joined: bool = False
+    """Whether it began beside the turn before it (a duet), which nothing ended."""
+    sounds_from: int = 0
+    """The tick from which what sounds in it was struck: that of its own start, or of the duet's."""
+    pedal_before: bool = False
+    """Where the pedal was when it began."""
     last_bar: Bar | None = None
     """The bar in which it was closed."""
+
+    @property
+    def hosts(self) -> bool:
+        """Whether it is a Response in a duet: keys and pedal that move in it may be the performer's."""
+        return self.joined and self.turn is Turn.RESPONSE
+
+    @property
+    def waits(self) -> bool:
+        """Whether its first slot waits for its deadline: a Call that is under way, or was left in a duet."""
+        return not (self.over or (self.closed and self.turn is Turn.RESPONSE))
 
     def copy(self, bars: dict[Bar, Bar], notes: dict[Struck, Struck]) -> Segment:
         """An independent copy; the maps lead from old to new and are filled."""

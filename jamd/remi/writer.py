@@ -11,7 +11,7 @@ from jamd.remi import vocabulary as v
 from jamd.remi.bars import Bar
 from jamd.remi.cursor import Cursor
 from jamd.remi.place import Place
-from jamd.remi.slots import Slot, Struck
+from jamd.remi.slots import Segment, Slot, Struck
 
 SILENT_BARS = 4
 """So many silent bars are said in a row; then nothing until the bar of the next item."""
@@ -30,6 +30,7 @@ class Writer:
         self._out: list[int] = []
         self._begun = False  # BOS was said
         self._turn = Turn.CALL
+        self._turned = False  # a turn token was said since the last Position
         self._bar: int | None = None  # index of the bar last said
         self._line = 0
         self._metre: Metre | None = None
@@ -61,12 +62,17 @@ class Writer:
         return out
 
     def turn(self, turn: Turn) -> None:
-        """The turn token, after BOS if it is the first."""
+        """The turn token, after BOS if it is the first; nothing if in a duet the performer has the word already."""
+        if self._begun and turn is self._turn:
+            return
         if not self._begun:
             self._out.append(v.BOS)
             self._begun = True
+        self._pass_to(turn)
+
+    def _pass_to(self, turn: Turn) -> None:
         self._out.append(_TURNS[turn])
-        self._turn, self._silent = turn, 0
+        self._turn, self._turned, self._silent = turn, True, 0
 
     def silence(self, bars: deque[Bar], upto: int | None = None) -> None:
         """Say the bars that have begun (through index `upto`) while silent ones are said; take them off."""
@@ -88,16 +94,27 @@ class Writer:
         self._bar, self._line, self._metre, self._position = bar.index, bar.line, bar.metre, -1
         self._silent += 1
 
-    def slot(self, slot: Slot, bars: deque[Bar]) -> None:
-        """The bars up to the slot and what it says, if it says anything."""
+    def slot(self, slot: Slot, bars: deque[Bar], segment: Segment) -> None:
+        """The bars up to the slot and what it says, if it says anything.
+
+        In a Response of a duet a Call of its own says which of the performer's notes and pedal moved.
+        """
         self.silence(bars, slot.bar.index)
-        items = self._items(slot)
+        if segment.hosts:
+            self._position_of(slot, Turn.CALL, self._moves(slot))
+            self._position_of(slot, Turn.RESPONSE, self._strikes(slot))
+        else:
+            self._position_of(slot, segment.turn, self._moves(slot) + self._strikes(slot))
+
+    def _position_of(self, slot: Slot, turn: Turn, items: list[int]) -> None:
         if not items:
             return
         self.enter(slot.bar)
+        if turn is not self._turn or (slot.position == self._position and not self._turned):
+            self._pass_to(turn)
         self._out.append(v.POSITION.first + slot.position)
         self._out += items
-        self._position, self._silent = slot.position, 0
+        self._position, self._turned, self._silent = slot.position, False, 0
 
     def answer(self, ids: list[int], index: int, place: Place) -> None:
         """An answer literally, beginning at `place`; it ends in the bar number `index`."""
@@ -108,6 +125,8 @@ class Writer:
                 self._chord = v.CHORD.values[v.CHORD.index(token)]
             elif token in (v.PEDAL_ON, v.PEDAL_OFF):
                 self._pedal = token == v.PEDAL_ON
+            elif token in v.POSITION:
+                self._turned = False
             self._silent = self._silent + 1 if token == v.BAR else 0 if token in v.POSITION else self._silent
         self._out += ids
         if index > self.bar:
@@ -115,10 +134,12 @@ class Writer:
         if self._bar is not None:
             self._line, self._metre, self._position = cursor.bar_tick, cursor.metre, cursor.position
 
-    def _items(self, slot: Slot) -> list[int]:
+    def _moves(self, slot: Slot) -> list[int]:
         items = [v.NOTE_OFF.first + pitch for pitch in sorted(slot.offs)]
-        if slot.pedal is not None:
-            items += self._pedals(slot)
+        return items if slot.pedal is None else items + self._pedals(slot)
+
+    def _strikes(self, slot: Slot) -> list[int]:
+        items = list[int]()
         if slot.chord is not None and slot.chord != self._chord:
             items.append(v.CHORD.of(slot.chord))
             self._chord = slot.chord

@@ -20,7 +20,7 @@ METRES = st.builds(Metre, st.integers(1, 99), st.integers(1, 64))
 ENTRIES = st.one_of(
     st.builds(Performed, TIMES, st.sampled_from(Kind), BYTES, BYTES, st.integers(0, 15)),
     st.builds(Timeline, TIMES, TICKS, st.integers(1, 10**12), METRES, TICKS),
-    st.builds(TurnChange, TIMES, st.sampled_from(Turn)),
+    st.builds(TurnChange, TIMES, st.sampled_from(Turn), st.booleans()),
     st.builds(Answered, TIMES, st.lists(st.integers(0, 999)).map(tuple)),
     st.builds(Charted, TIMES, st.none() | st.text()),
 )
@@ -74,6 +74,12 @@ def test_a_bad_line_that_is_not_the_last_is_named(tmp_path: Path) -> None:
         read_log(path)
 
 
+def test_a_turn_says_that_it_joins_only_if_it_does() -> None:
+    assert "joins" not in to_json(TurnChange(5, Turn.CALL))
+    assert json.loads(to_json(TurnChange(5, Turn.CALL, joins=True)))["joins"] is True
+    assert from_json('{"type":"turn","time_ns":5,"turn":"call"}') == TurnChange(5, Turn.CALL)
+
+
 GOOD = json.loads(to_json(Performed(1, Kind.NOTE_ON, 60, 64, 0)))
 
 
@@ -87,6 +93,7 @@ GOOD = json.loads(to_json(Performed(1, Kind.NOTE_ON, 60, 64, 0)))
         ({**GOOD, "kind": "sneeze"}, "sneeze"),
         ({**GOOD, "type": "poem"}, "no log entry has the type 'poem'"),
         ({"type": "turn", "time_ns": 1, "turn": "mine"}, "mine"),
+        ({"type": "turn", "time_ns": 1, "turn": "call", "joins": 1}, '"joins" must be true or false, not 1'),
         ({"type": "answered", "time_ns": 1, "ids": [1, "2"]}, '"ids" must be a list of token ids'),
         ({"type": "charted", "time_ns": 1, "chord": 7}, '"chord" must be text or null, not 7'),
         (

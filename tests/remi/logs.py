@@ -15,9 +15,7 @@ from jamd.remi.encoder import Encoder, tokenize
 MS = 1_000_000
 QUARTER = 500 * MS
 GAPS = (0, 0, 1, *(ms * MS for ms in (3, 9, 17, 40, 90, 170, 251, 400, 900, 2500, 14_000)))
-METRES = tuple(
-    Metre(n, d) for n, d in ((4, 4), (3, 4), (6, 8), (2, 2), (7, 8), (7, 4), (5, 8), (15, 8), (1, 4))
-)
+METRES = tuple(Metre(n, d) for n, d in ((4, 4), (3, 4), (6, 8), (2, 2), (7, 8), (7, 4), (5, 8), (15, 8), (1, 4)))
 TEMPOS = (120, 121, 60, 240, 90, 25, 209)
 CHORDS = ("C:maj", "A:min", "N:N", "G:dom", None)
 ROW = st.tuples(st.integers(0, 39), st.sampled_from(GAPS), st.integers(0, 11), st.integers(0, 127))
@@ -28,10 +26,11 @@ Row = tuple[int, int, int, int]
 class LogMaker:
     """Turns rows (what, gap before it, small number, number) into a log, time always right."""
 
-    def __init__(self, start: Timeline | None = None, turn: Turn = Turn.CALL) -> None:
+    def __init__(self, start: Timeline | None = None, turn: Turn = Turn.CALL, *, duet: bool = False) -> None:
         self.timeline = start or Timeline(0, 0, QUARTER)
         self.now = self.timeline.time_ns
         self.turn = turn
+        self.duet = duet
         self.in_bar = False
         self.log: list[LogEntry] = [self.timeline, TurnChange(self.now, turn)]
 
@@ -39,6 +38,8 @@ class LogMaker:
         """One row: mostly notes."""
         self.now += gap
         pitch, channel = 58 + small // 2, small % 2
+        if self.duet and what in (3, 7, 11):
+            self.pass_turn(small)
         if what < 15:
             self.add(Kind.NOTE_ON, pitch, max(value, 1), channel)
         elif what < 28:
@@ -73,24 +74,29 @@ class LogMaker:
     def pass_turn(self, small: int) -> None:
         """The other turn; sometimes the answer that was heard before it, sometimes a re-anchor after it."""
         if self.turn is Turn.RESPONSE and small % 3 == 0 and self.in_bar:
-            self.log.append(Answered(self.now, answer(small)))
+            self.log.append(Answered(self.now, answer(small, 80 if self.duet else 60)))
         self.turn = Turn.CALL if self.turn is Turn.RESPONSE else Turn.RESPONSE
         self.in_bar = self.timeline.tick_at(self.now) > self.log[0].tick
-        self.log.append(TurnChange(self.now, self.turn))
+        self.log.append(TurnChange(self.now, self.turn, joins=self.duet and small % 5 != 0))
         if small % 4 == 1:
             self.retime(34, 0)
 
 
-def answer(small: int) -> tuple[int, ...]:
-    """Some answer that may follow a Response token anywhere but before the first bar."""
-    note = (v.NOTE_VELOCITY.id(20), v.NOTE_ON.id(60 + small), v.NOTE_DURATION.id(30))
+def answer(small: int, lowest: int = 60) -> tuple[int, ...]:
+    """Some answer that may follow a Response token anywhere but before the first bar.
+
+    In a duet on other keys than the performer's: those that are open are not struck by an answer (the grammar).
+    """
+    note = (v.NOTE_VELOCITY.id(20), v.NOTE_ON.id(lowest + small), v.NOTE_DURATION.id(30))
     bar = (v.BAR, v.POSITION.id(small), *note)
     return (() if small == 0 else bar * (small // 3)) + ((v.BAR,) if small > 8 else ())
 
 
-def log_of(rows: Sequence[Row], start: Timeline | None = None, turn: Turn = Turn.CALL) -> list[LogEntry]:
-    """The log that rows make."""
-    maker = LogMaker(start, turn)
+def log_of(
+    rows: Sequence[Row], start: Timeline | None = None, turn: Turn = Turn.CALL, *, duet: bool = False
+) -> list[LogEntry]:
+    """The log that rows make; in a duet most turns join the one before, and some keys pass the turn."""
+    maker = LogMaker(start, turn, duet=duet)
     for row in rows:
         maker.row(*row)
     return maker.log
@@ -145,6 +151,10 @@ class Script:
 
     def turn(self, tick: int, turn: Turn) -> Script:
         self.log.append(TurnChange(tick * MS, turn))
+        return self
+
+    def join(self, tick: int, turn: Turn) -> Script:
+        self.log.append(TurnChange(tick * MS, turn, joins=True))
         return self
 
     def chart(self, tick: int, chord: str | None) -> Script:

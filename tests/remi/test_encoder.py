@@ -27,7 +27,9 @@ STARTS = st.builds(
     metre=st.sampled_from(METRES),
     downbeat=st.sampled_from((0, 37)),
 )
-LOGS = st.builds(log_of, ROWS, STARTS, st.sampled_from((Turn.CALL, Turn.RESPONSE)))
+SOLOS = st.builds(log_of, ROWS, STARTS, st.sampled_from((Turn.CALL, Turn.RESPONSE)))
+DUETS = st.builds(log_of, ROWS, STARTS, st.sampled_from((Turn.CALL, Turn.RESPONSE)), duet=st.just(True))
+LOGS = st.one_of(SOLOS, DUETS)
 FEW = settings(max_examples=60, deadline=None)
 HEAD = "BOS Call Bar Time-Signature_4/4"
 
@@ -89,7 +91,7 @@ def test_a_fork_is_independent(log: list[LogEntry], other: list[LogEntry], at: i
             place = encoder.place
             tail = twin.finish()
             turn = Turn.CALL if entry.time_ns % 2 else Turn.RESPONSE
-            fork.feed(TurnChange(entry.time_ns, turn))
+            fork.feed(TurnChange(entry.time_ns, turn, joins=entry.time_ns % 3 == 0))
             fork.advance(entry.time_ns + 10**9)
             for performed in other:
                 if isinstance(performed, Performed):

@@ -125,6 +125,12 @@ def _pedal(history: Sequence[int]) -> int:
     return next((token for token in reversed(history) if token in (v.PEDAL_OFF, v.PEDAL_ON)), v.PEDAL_OFF)
 
 
+def _lent(history: Sequence[int]) -> bool:
+    """Whether a Response is under way that began with the pedal down."""
+    at = max(i for i, token in enumerate(history) if token in (v.CALL, v.RESPONSE))
+    return history[at] == v.RESPONSE and _pedal(history[:at]) == v.PEDAL_ON
+
+
 def _strikable(history: Sequence[int], slot: Sequence[int]) -> set[int]:
     group_start = max((i + 1 for i, token in enumerate(slot) if token in v.MICRO), default=0)
     struck = [v.NOTE_ON.index(token) for token in slot[group_start:] if token in v.NOTE_ON]
@@ -146,7 +152,7 @@ def _outer(history: Sequence[int], names: Sequence[str], turn: str | None) -> se
     allowed = {v.BAR, v.CALL, v.RESPONSE}
     if names[-1] == "Bar":
         allowed |= {v.TIME_SIGNATURE.id(i) for i in range(len(v.TIME_SIGNATURE))}
-    if turn == "Response" and _pedal(history) == v.PEDAL_ON:
+    if turn == "Response" and _pedal(history) == v.PEDAL_ON and not _lent(history):
         allowed -= {v.CALL, v.RESPONSE}
     if "Bar" in names:
         bar = history[len(names) - 1 - names[::-1].index("Bar") :]
@@ -162,10 +168,11 @@ def _items(history: Sequence[int], slot: Sequence[int]) -> set[int]:
     stage = stages[name(slot[-1])] if slot else -1
     pedal = _pedal(history)
     allowed: set[int] = set()
-    if stage <= 0:
+    responds = next(token for token in reversed(history) if token in (v.CALL, v.RESPONSE)) == v.RESPONSE
+    if stage <= 0 and not responds:
         ended = max((v.NOTE_OFF.index(token) for token in slot), default=-1)
         allowed |= {v.NOTE_OFF.id(pitch) for pitch in _open(history) if pitch > ended}
-    if stage < 1 and pedal == v.PEDAL_ON:
+    if stage < 1 and pedal == v.PEDAL_ON and not _lent(history):
         allowed.add(v.PEDAL_OFF)
     if stage < 2 and pedal == v.PEDAL_OFF:
         allowed.add(v.PEDAL_ON)

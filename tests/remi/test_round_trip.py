@@ -57,16 +57,17 @@ def phrase(strokes: Sequence[Stroke], metre: Metre, turn: Turn) -> list[LogEntry
     return start + [event for _, _, event in sorted(events, key=lambda event: event[:2])]
 
 
-@given(ROWS)
+@given(ROWS, st.booleans())
 @settings(max_examples=150, deadline=None)
-def test_whatever_is_performed_is_accepted_and_every_note_is_told_or_counted(rows: list[Row]) -> None:
+def test_whatever_is_performed_is_accepted_and_every_note_is_told_or_counted(rows: list[Row], duet: bool) -> None:
     encoder = Encoder()
-    for entry in log_of(rows):
+    log = log_of(rows, duet=duet)
+    for entry in log:
         encoder.feed(entry)
     ids = encoder.finish()
     grammar = accepted(ids)
     assert grammar.complete and not grammar.open_pitches
-    heard = sum(token in v.NOTE_ON for entry in log_of(rows) for token in getattr(entry, "ids", ()))
+    heard = sum(token in v.NOTE_ON for entry in log for token in getattr(entry, "ids", ()))
     counts = encoder.counts
     assert sum(token in v.NOTE_ON for token in ids) - heard == counts.notes - counts.merged - counts.overruled
 
@@ -103,11 +104,11 @@ def _as_long(note: Note, length: int, notes: Sequence[Note]) -> bool:
     return note.duration == min([closed, *shortened]) or abs(note.duration - length) <= v.SLOT_TICKS // 2 + 4
 
 
-@given(ROWS)
+@given(ROWS, st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_every_prefix_of_a_performance_decodes(rows: list[Row]) -> None:
+def test_every_prefix_of_a_performance_decodes(rows: list[Row], duet: bool) -> None:
     decoder, down = Decoder(), False
-    for token in tokenize(log_of(rows)):
+    for token in tokenize(log_of(rows, duet=duet)):
         for event in decoder.feed(token):
             if isinstance(event, Note):
                 assert event.duration > 0

@@ -14,7 +14,7 @@ from jamd.remi.decoder import decode
 from jamd.remi.encoder import Encoder
 from jamd.remi.place import Place
 from tests.remi.logs import MS, Script, log_of, note, text
-from tests.remi.test_encoder import LOGS
+from tests.remi.test_encoder import SOLOS
 
 HEAD = "BOS Call Bar Time-Signature_4/4"
 BAR = FOUR_FOUR.ticks
@@ -119,7 +119,7 @@ def test_notes_of_a_response_wait_for_their_release_before_the_call_goes_on(poll
 
 
 @settings(max_examples=60, deadline=None)
-@given(LOGS)
+@given(SOLOS)
 def test_a_response_never_leaves_a_note_open_or_the_pedal_down(log: list[LogEntry]) -> None:
     turn, pedal = v.CALL, False
     encoder = Encoder()
