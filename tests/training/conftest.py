@@ -2,64 +2,12 @@
 
 from __future__ import annotations
 
-import tarfile
 from pathlib import Path
 
 import mido
 import pytest
 
-HEADER = "piece\tgroup\tsplit\tnotes\tkeyboard_notes\tseconds\tlicence\ttitle\tnote"
-
-
-def midi_file(path: Path, tracks: dict[str, list[tuple[int, mido.Message | mido.MetaMessage]]]) -> None:
-    """Writes tracks of (tick, message), 480 ticks a quarter."""
-    out = mido.MidiFile(ticks_per_beat=480)
-    for name, timed in tracks.items():
-        track = out.add_track(name)
-        now = 0
-        for tick, message in sorted(timed, key=lambda m: m[0]):
-            track.append(message.copy(time=tick - now))
-            now = tick
-    path.parent.mkdir(parents=True, exist_ok=True)
-    out.save(path)
-
-
-def note(tick: int, length: int, pitch: int, velocity: int = 80) -> list[tuple[int, mido.Message]]:
-    """A note-on and its note-off."""
-    return [
-        (tick, mido.Message("note_on", note=pitch, velocity=velocity)),
-        (tick + length, mido.Message("note_off", note=pitch)),
-    ]
-
-
-def manifest(folder: Path, lines: list[tuple[str, str]]) -> None:
-    """Writes manifest.tsv for (piece, split) lines."""
-    body = [f"{piece}\t{folder.name}/{piece}\t{split}\t1\t1\t1.0\tMIT\t\t" for piece, split in lines]
-    (folder / "manifest.tsv").write_text("\n".join([HEADER, *body]) + "\n")
-
-
-def pop909_song(folder: Path, name: str) -> None:
-    """A song at 120, 55 ms late: an upbeat, a bar of 4, one of 2, one of 4 beats; its MIDI bars say 1/4."""
-    late = 53  # ticks at 120, 55 ms
-    keys = [m for i in range(10) for m in note(late + 480 * i, 400, 48 + i, 60 + i)]
-    tracks = {
-        "meta": [(0, mido.MetaMessage("time_signature", numerator=1, denominator=4))],
-        "MELODY": note(late + 480, 470, 76),
-        "BRIDGE": note(late + 960, 470, 72),
-        "PIANO": [
-            *((t + 480, m) for t, m in keys),
-            (late + 480, mido.Message("control_change", control=64, value=127)),
-            (late + 1900, mido.Message("control_change", control=64, value=0)),
-        ],
-        "DRUMS": note(0, 100, 36),
-    }
-    midi_file(folder / name / f"{name}.mid", tracks)
-    beat, downs = [late / 960 + 0.5 * i for i in range(11)], {1, 5, 7}
-    table = [f"{t:.3f}\t1\t{int(i in downs)}" for i, t in enumerate(beat)]
-    (folder / name / "bars.tsv").write_text("\n".join(["# bars=sure metre=4 division=2", *table]) + "\n")
-    chords = [(0, 1, "N"), (1, 3, "C:maj"), (3, 5, "Bb:min7"), (5, 10, "G:7/3")]
-    lines = [f"{beat[a] + 0.004:.6f}\t{beat[b] + 0.004:.6f}\t{c}" for a, b, c in chords]
-    (folder / name / "chord_midi.txt").write_text("\n".join(lines) + "\n")
+from tests.training.tiny_sets import MAESTRO_COLUMNS, midi_file, note, packed, pop909_song, scale, write_manifest
 
 
 @pytest.fixture
@@ -67,7 +15,7 @@ def tiny_pop909(tmp_path: Path) -> Path:
     folder = tmp_path / "POP909"
     pop909_song(folder, "001")
     pop909_song(folder, "002")
-    manifest(folder, [("001", "train"), ("002", "valid")])
+    write_manifest(folder, [("001", "train"), ("002", "valid")])
     return folder
 
 
@@ -78,7 +26,7 @@ def tiny_rolls(tmp_path: Path) -> Path:
     pedal = [(100, mido.Message("control_change", control=64, value=100))]
     pedal += [(9000, mido.Message("control_change", control=64, value=0))]
     midi_file(folder / "midi" / "roll.mid", {"PIANO": [*keys, *pedal]})
-    manifest(folder, [("roll", "train")])
+    write_manifest(folder, [("roll", "train")])
     return folder
 
 
@@ -95,17 +43,54 @@ def tiny_lieder(tmp_path: Path) -> Path:
         "VOICE Flute": note(0, 960, 90),
     }
     midi_file(folder / "midi" / "song.mid", tracks)
-    manifest(folder, [("song", "train")])
+    write_manifest(folder, [("song", "train")])
     return folder
 
 
 @pytest.fixture
-def data(tmp_path: Path, tiny_pop909: Path, tiny_rolls: Path, tiny_lieder: Path) -> Path:
+def tiny_mutopia(tmp_path: Path) -> Path:
+    """Two pieces that permit any use and one that is share-alike, in 3/4, 384 ticks a quarter."""
+    folder = tmp_path / "mutopia_keyboard"
+    lines = [("BachJS/free", "train"), ("BachJS/alike", "train"), ("SatieE/credit", "valid")]
+    for piece, _ in lines:
+        metre = [(0, mido.MetaMessage("time_signature", numerator=3, denominator=4))]
+        tracks = {"upper:": [*metre, *scale(384)], "lower:": note(0, 384 * 3, 40)}
+        midi_file(folder / "midi" / f"{piece}.mid", tracks, 384)
+    write_manifest(folder, lines, ["PD", "CC BY-SA 4.0", "CC BY 2.5"])
+    return folder
+
+
+@pytest.fixture
+def tiny_chopin(tmp_path: Path) -> Path:
+    """A piece whose trio has strings, 120 ticks a quarter."""
+    folder = tmp_path / "chopin_first_editions"
+    tracks = {"VIOLINO.": note(0, 240, 100), "[Piano]": scale(120), "[Piano] ": note(0, 240, 36)}
+    midi_file(folder / "midi" / "008-1.mid", tracks, 120)
+    write_manifest(folder, [("008-1", "train")], [""])
+    return folder
+
+
+@pytest.fixture
+def data(
+    tmp_path: Path, tiny_pop909: Path, tiny_rolls: Path, tiny_lieder: Path, tiny_mutopia: Path, tiny_chopin: Path
+) -> Path:
     """A data folder with an archive for each tiny set."""
     data = tmp_path / "data"
-    data.mkdir()
     folders = {"pop909": tiny_pop909, "piano_rolls": tiny_rolls, "openscore_lieder": tiny_lieder}
+    for folder in (tiny_mutopia, tiny_chopin):
+        folders[folder.name] = folder
     for name, folder in folders.items():
-        with tarfile.open(data / f"{name}.tar.xz", "w:xz") as tar:
-            tar.add(folder, arcname=folder.name)
+        packed(folder, data, name)
     return data
+
+
+@pytest.fixture
+def tiny_maestro(tmp_path: Path) -> Path:
+    """The table and two of its four performances."""
+    folder = tmp_path / "data" / "maestro-v3.0.0"
+    splits = ["train", "train", "validation", "test"]
+    lines = [f'Bach,"Fugue, in {"CCDE"[i]}",{s},2018,2018/{i}.midi,2018/{i}.wav,9.5' for i, s in enumerate(splits)]
+    for i in (0, 2):
+        midi_file(folder / "2018" / f"{i}.midi", {"": [m for k in range(30) for m in note(377 * k, 300, 60)]})
+    (folder / "maestro-v3.0.0.csv").write_text("\n".join([MAESTRO_COLUMNS, *lines]) + "\n", encoding="utf-8")
+    return folder

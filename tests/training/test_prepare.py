@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,13 @@ from jamd.music.timeline import Timeline
 from jamd.remi.decoder import decode
 from jamd.remi.grammar import Grammar
 from jamd.remi.vocabulary import BOS, CALL, FINGERPRINT, NOTE_ON, RESPONSE, SIZE
+from tests.training.tiny_sets import packed, write_manifest
 from training.augment import Key, reading, variant_log
 from training.corpus import sets
 from training.corpus.piece import PieceRow
 from training.prepare import prepare_command
 
-ALL = "pop909,piano_rolls,openscore_lieder"
+ALL = "pop909,piano_rolls,openscore_lieder,mutopia_keyboard,chopin_first_editions"
 
 
 def invoke(data: Path, out: Path, *more: str) -> Result:
@@ -63,6 +63,9 @@ def test_training_pieces_have_every_variant_and_validation_pieces_one(made: Path
         ("pop909", "002", "valid", 0),
         *(("piano_rolls", "roll", "train", v) for v in range(3)),
         *(("openscore_lieder", "song", "train", v) for v in range(3)),
+        *(("mutopia_keyboard", "BachJS/free", "train", v) for v in range(3)),
+        ("mutopia_keyboard", "SatieE/credit", "valid", 0),
+        *(("chopin_first_editions", "008-1", "train", v) for v in range(3)),
     ]
 
 
@@ -75,16 +78,114 @@ def test_no_group_is_on_both_sides(made: Path) -> None:
 def test_the_manifest_says_where_the_tokens_come_from(made: Path, data: Path) -> None:
     manifest, _ = cache(made)
     assert manifest["fingerprint"] == FINGERPRINT
-    assert manifest["settings"] == {"variants": 3, "seed": 1, "sets": ALL.split(",")}
+    assert manifest["settings"] == {
+        "variants": 3,
+        "seed": 1,
+        "sets": ALL.split(","),
+        "any_licence": False,
+    }
     assert [(s["set"], s["licence"], s["pieces"]) for s in manifest["sources"]] == [
         ("pop909", "MIT", 2),
         ("piano_rolls", "MIT", 1),
         ("openscore_lieder", "CC0 1.0", 1),
+        ("mutopia_keyboard", "PD, CC BY or CC BY-SA", 2),
+        ("chopin_first_editions", "CC BY 4.0", 1),
     ]
     for source in manifest["sources"]:
         assert source["sha256"] == sets.checksum(data / f"{source['set']}.tar.xz")
     flat = {p["set"]: p["flat_velocity"] for p in manifest["pieces"]}
-    assert flat == {"pop909": False, "piano_rolls": True, "openscore_lieder": False}
+    assert {name for name, is_flat in flat.items() if is_flat} == {
+        "piano_rolls",
+        "mutopia_keyboard",
+        "chopin_first_editions",
+    }
+
+
+# licences
+
+
+def test_only_pieces_for_any_use_are_taken_of_a_mixed_set(made: Path) -> None:
+    manifest, _ = cache(made)
+    taken = {p["piece"]: p["licence"] for p in manifest["pieces"] if p["set"] == "mutopia_keyboard"}
+    assert taken == {"BachJS/free": "PD", "SatieE/credit": "CC BY 2.5"}
+    (source,) = [s for s in manifest["sources"] if s["set"] == "mutopia_keyboard"]
+    assert source["left_for_licence"] == 1 and source["licences"] == {"PD": 1, "CC BY 2.5": 1}
+    assert manifest["tier"] == "A" and {p["tier"] for p in manifest["pieces"]} == {"A"}
+
+
+def test_any_licence_takes_the_rest_and_says_what_it_means(data: Path, tmp_path: Path) -> None:
+    result = invoke(data, tmp_path / "cache", "--sets", "pop909,mutopia_keyboard", "--any-licence")
+    assert result.exit_code == 0 and "LICENCE: mutopia_keyboard is SA" in result.output
+    assert result.output.count("LICENCE") == 1 and "Tier SA: share-alike" in result.output
+    manifest, _ = cache(tmp_path / "cache")
+    assert {p["piece"]: p["tier"] for p in manifest["pieces"] if p["set"] != "pop909"} == {
+        "BachJS/free": "A",
+        "BachJS/alike": "SA",
+        "SatieE/credit": "A",
+    }
+    assert manifest["tier"] == "SA" and manifest["settings"]["any_licence"]
+
+
+def test_a_set_that_is_named_is_taken_and_its_tier_is_said(data: Path, tiny_chopin: Path, tmp_path: Path) -> None:
+    packed(tiny_chopin, data, "joplin_kern")
+    result = invoke(data, tmp_path / "cache", "--sets", "chopin_first_editions,joplin_kern")
+    assert "LICENCE: joplin_kern is NC (CC BY-NC-SA 4.0): non-commercial" in result.output
+    assert cache(tmp_path / "cache")[0]["tier"] == "NC"
+
+
+def test_the_default_sets_need_no_licence_but_the_freest() -> None:
+    assert ",".join(sets.DEFAULT) == ALL
+    assert {sets.SETS[name].tier for name in sets.DEFAULT} == {"A"}
+
+
+def test_maestro_is_prepared_from_its_folder_by_its_own_split(tiny_maestro: Path, tmp_path: Path) -> None:
+    result = invoke(tiny_maestro.parent, tmp_path / "cache", "--sets", "maestro", "--variants", "2")
+    manifest, _ = cache(tmp_path / "cache")
+    assert [(p["piece"], p["split"], p["variant"]) for p in manifest["pieces"]] == [
+        ("2018/0.midi", "train", 0),
+        ("2018/0.midi", "train", 1),
+        ("2018/2.midi", "valid", 0),
+    ]
+    (source,) = manifest["sources"]
+    assert [s["piece"] for s in source["skipped"]] == ["2018/1.midi", "2018/3.midi"] and manifest["tier"] == "NC"
+    assert source["sha256"] == sets.checksum(tiny_maestro / "maestro-v3.0.0.csv")
+    assert "2 skipped" in result.output
+
+
+def test_a_data_folder_without_maestro_is_refused(data: Path, tmp_path: Path) -> None:
+    result = invoke(data, tmp_path / "cache", "--sets", "maestro")
+    assert result.exit_code == 2 and "maestro-v3.0.0.csv cannot be read" in result.output
+
+
+# groups
+
+
+def test_a_group_that_validates_in_one_set_validates_in_all(
+    data: Path, tiny_rolls: Path, tiny_chopin: Path, tmp_path: Path
+) -> None:
+    write_manifest(tiny_chopin, [("008-1", "valid")], groups=["piano_rolls/roll"])
+    packed(tiny_chopin, data, "chopin_first_editions")
+    result = invoke(data, tmp_path / "cache", "--sets", "piano_rolls,chopin_first_editions")
+    manifest, _ = cache(tmp_path / "cache")
+    assert [(p["set"], p["split"], p["variant"]) for p in manifest["pieces"]] == [
+        ("piano_rolls", "valid", 0),
+        ("chopin_first_editions", "valid", 0),
+    ]
+    assert [s["moved_to_valid"] for s in manifest["sources"]] == [1, 0]
+    assert "1 moved to valid" in result.output
+
+
+def test_a_piece_left_for_its_licence_moves_no_group(data: Path, tiny_mutopia: Path, tmp_path: Path) -> None:
+    lines = [("BachJS/free", "train"), ("BachJS/alike", "valid"), ("SatieE/credit", "valid")]
+    write_manifest(tiny_mutopia, lines, ["PD", "CC BY-SA 4.0", "PD"], ["same", "same", "other"])
+    packed(tiny_mutopia, data, "mutopia_keyboard")
+    invoke(data, tmp_path / "free", "--sets", "mutopia_keyboard", "--variants", "1")
+    invoke(data, tmp_path / "any", "--sets", "mutopia_keyboard", "--variants", "1", "--any-licence")
+    assert [p["split"] for p in cache(tmp_path / "free")[0]["pieces"]] == ["train", "valid"]
+    assert [p["split"] for p in cache(tmp_path / "any")[0]["pieces"]] == ["valid"] * 3
+
+
+# what is in the cache
 
 
 def test_the_grammar_accepts_every_piece(made: Path) -> None:
@@ -131,8 +232,7 @@ def test_another_seed_gives_other_tokens(made: Path, data: Path, tmp_path: Path)
 
 def test_a_bad_file_is_named_skipped_and_counted(data: Path, tiny_pop909: Path, tmp_path: Path) -> None:
     (tiny_pop909 / "001" / "001.mid").write_bytes(b"not music")
-    with tarfile.open(data / "pop909.tar.xz", "w:xz") as tar:
-        tar.add(tiny_pop909, arcname="POP909")
+    packed(tiny_pop909, data, "pop909")
     result = invoke(data, tmp_path / "cache", "--sets", "pop909")
     assert result.exit_code == 0
     assert "skipped pop909/001: 001.mid" in result.output and "1 skipped" in result.output
@@ -147,9 +247,7 @@ def test_an_unknown_set_is_refused_and_nothing_is_written(data: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not an archive"])
-def test_an_archive_that_cannot_be_used_keeps_the_older_cache(
-    made: Path, data: Path, content: bytes | None
-) -> None:
+def test_an_archive_that_cannot_be_used_keeps_the_older_cache(made: Path, data: Path, content: bytes | None) -> None:
     archive = data / "pop909.tar.xz"
     before = (made / "tokens.bin").read_bytes()
     archive.unlink() if content is None else archive.write_bytes(content)
@@ -173,8 +271,7 @@ def test_a_folder_that_cannot_be_written_is_refused(data: Path, tmp_path: Path) 
 
 def test_a_manifest_without_a_column_is_refused(data: Path, tiny_rolls: Path, tmp_path: Path) -> None:
     (tiny_rolls / "manifest.tsv").write_text("piece\tgroup\nroll\tg\n")
-    with tarfile.open(data / "piano_rolls.tar.xz", "w:xz") as tar:
-        tar.add(tiny_rolls, arcname="piano_rolls")
+    packed(tiny_rolls, data, "piano_rolls")
     result = invoke(data, tmp_path / "cache", "--sets", "piano_rolls")
     assert result.exit_code == 4 and "has no column" in result.output
 
@@ -194,7 +291,6 @@ def test_a_fault_of_the_encoder_names_the_piece_and_is_not_skipped(
 
 def test_an_archive_without_a_manifest_is_refused(data: Path, tiny_rolls: Path, tmp_path: Path) -> None:
     (tiny_rolls / "manifest.tsv").unlink()
-    with tarfile.open(data / "piano_rolls.tar.xz", "w:xz") as tar:
-        tar.add(tiny_rolls, arcname="piano_rolls")
+    packed(tiny_rolls, data, "piano_rolls")
     result = invoke(data, tmp_path / "cache", "--sets", "piano_rolls")
     assert result.exit_code == 2 and "holds no manifest.tsv" in result.output

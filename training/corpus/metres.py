@@ -10,6 +10,7 @@ from jamd.remi.vocabulary import METRES
 from training.corpus.grid import BarMark
 
 _LENGTHS = frozenset(m.ticks for m in METRES)
+_SHORTEST = min(METRES, key=lambda m: m.ticks)
 
 
 class Bar(NamedTuple):
@@ -30,10 +31,11 @@ def marks(bars: Sequence[Bar]) -> tuple[tuple[BarMark, ...], int]:
     irregular = len(bars) - len(joined) + sum(bar.ticks not in _LENGTHS for bar in joined)
     out: list[BarMark] = []
     expected = 0
-    for bar in joined:
-        if not out or out[-1].metre != bar.metre or bar.tick != expected:
-            out.append(BarMark(bar.tick, bar.metre))
-        expected = bar.tick + bar.metre.ticks
+    for i, bar in enumerate(joined):
+        metre = _SHORTEST if _alone(joined, i) else bar.metre
+        if not out or out[-1].metre != metre or bar.tick != expected:
+            out.append(BarMark(bar.tick, metre))
+        expected = bar.tick + metre.ticks
     return tuple(out), irregular
 
 
@@ -51,6 +53,15 @@ def _joined(bars: Sequence[Bar]) -> list[Bar]:
         else:
             out.append(bar)
     return out
+
+
+def _alone(bars: Sequence[Bar], i: int) -> bool:
+    """Whether a bar is too short for any metre between bars that are not: a stray 1/8, not 1/4 throughout.
+
+    The encoder counts a metre that short as 4/4, which would make much more of it than the shortest metre does.
+    """
+    short = [bar.metre.ticks < _SHORTEST.ticks for bar in bars[max(i - 1, 0) : i + 2]]
+    return bars[i].metre.ticks < _SHORTEST.ticks and len(short) > 1 == sum(short)
 
 
 def _in_table(bar: Bar) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import symusic
 
 from jamd.errors import MidiFileError
 from jamd.music.events import SUSTAIN
-from training.corpus.piece import PedalMove, Struck, at
+from training.corpus.piece import PedalMove, Struck, at, tidy
 
 
 def load(path: Path, unit: str) -> Any:
@@ -23,6 +24,17 @@ def load(path: Path, unit: str) -> Any:
         raise MidiFileError(f"{path.name} cannot be read: {error}", "Is the archive complete?") from error
 
 
+def performance(path: Path) -> tuple[tuple[Struck, ...], tuple[PedalMove, ...]]:
+    """Notes and pedal of all tracks but drums, at the instants of the file; a track is a channel."""
+    notes: list[Struck] = []
+    moves: list[PedalMove] = []
+    for channel, track in enumerate(load(path, "Second").tracks):
+        if not track.is_drum:
+            notes += struck(track, channel)
+            moves += pedal(track)
+    return tidy(notes), tuple(sorted(moves))
+
+
 def struck(track: Any, channel: int) -> list[Struck]:
     """The notes of a track that was loaded in seconds; notes without velocity are offs and are left out."""
     return [Struck(at(n.start), at(n.end), n.pitch, n.velocity, channel) for n in track.notes if n.velocity]
@@ -30,8 +42,13 @@ def struck(track: Any, channel: int) -> list[Struck]:
 
 def pedal(track: Any) -> list[PedalMove]:
     """The sustain pedal of a track that was loaded in seconds; a repeated value is said once."""
-    out: list[PedalMove] = []
+    return [PedalMove(when, value) for when, value in pedal_values(track, at)]
+
+
+def pedal_values(track: Any, when: Callable[[Any], int]) -> list[tuple[int, int]]:
+    """(`when` of its time, value) of each move of the sustain pedal; a repeated value is said once."""
+    out: list[tuple[int, int]] = []
     for control in track.controls:
-        if control.number == SUSTAIN and (not out or out[-1].value != control.value):
-            out.append(PedalMove(at(control.time), control.value))
+        if control.number == SUSTAIN and (not out or out[-1][1] != control.value):
+            out.append((when(control.time), control.value))
     return out

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from training.corpus import midi
-from training.corpus.piece import PedalMove, Piece, PieceRow, Struck, tidy
+from training.corpus.piece import Piece, PieceRow
 
 
 def read(folder: Path, row: PieceRow) -> Piece:
@@ -13,10 +13,5 @@ def read(folder: Path, row: PieceRow) -> Piece:
 
     The estimated beats name no downbeat: bars built on them would teach a metre that nobody heard.
     """
-    score = midi.load(folder / "midi" / f"{row.piece}.mid", "Second")
-    notes: list[Struck] = []
-    pedal: list[PedalMove] = []
-    for channel, track in enumerate(score.tracks):
-        notes += midi.struck(track, channel)
-        pedal += midi.pedal(track)
-    return Piece(tidy(notes), tuple(sorted(pedal)))
+    notes, pedal = midi.performance(folder / "midi" / f"{row.piece}.mid")
+    return Piece(notes, pedal)

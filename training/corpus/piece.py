@@ -46,6 +46,8 @@ class PieceRow:
     split: str
     licence: str
     note: str = ""
+    bars: str = ""
+    """How far its bar lines can be trusted: sure, likely, doubtful; empty where nobody said."""
 
 
 @dataclass(frozen=True, slots=True)

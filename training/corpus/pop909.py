@@ -1,4 +1,8 @@
-"""POP909: melody, bridge and piano as one keyboard, on the beats of bars.tsv (its MIDI bars are false)."""
+"""POP909: melody, bridge and piano as one keyboard, on the beats of bars.tsv (its MIDI bars are false).
+
+The melody is channel 0. Songs whose bars are doubtful keep them: their beats are right, and so are four in five of
+their downbeats; the row's `bars` says which they are. Beats of triplets need nothing: a slot is a twelfth.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jamd.errors import MidiFileError
-from jamd.music.chords import ROOTS
 from jamd.music.timeline import TICKS_PER_QUARTER, Metre
 from jamd.remi.vocabulary import NO_CHORD
 from training.corpus import midi
+from training.corpus.chords import chord_name
 from training.corpus.grid import Grid, few_knots, tempi_through
 from training.corpus.metres import Bar, marks
 from training.corpus.piece import ChordLabel, PedalMove, Piece, PieceRow, Struck, tidy
@@ -19,18 +23,6 @@ from training.corpus.piece import ChordLabel, PedalMove, Piece, PieceRow, Struck
 TRACKS = ("MELODY", "BRIDGE", "PIANO")
 BEAT_TOLERANCE_NS = 10e6
 """Beats are held to this; the annotation itself is rounded to milliseconds and sits on a grid of onsets."""
-_FLATS = {
-    "Db": "C#",
-    "Eb": "D#",
-    "Gb": "F#",
-    "Ab": "G#",
-    "Bb": "A#",
-    "Cb": "B",
-    "Fb": "E",
-    "E#": "F",
-    "B#": "C",
-}
-_SUSPENDED_SEVENTH = "sus4(b7"
 
 
 class Beat(NamedTuple):
@@ -110,31 +102,3 @@ def _chords(path: Path, beats: Sequence[Beat], grid: Grid, first: int) -> tuple[
         if not out or out[-1].chord != chord:
             out.append(ChordLabel(grid.time_at(first + k * TICKS_PER_QUARTER), chord))
     return tuple(out)
-
-
-def chord_name(label: str) -> str:
-    """`Root:quality/bass` as the vocabulary spells it: five qualities, sharps, no bass; else ValueError.
-
-    Suspended and added-note chords go to the nearest triad on their root; a minor seventh over a major third
-    or a fourth makes `dom`.
-    """
-    root, _, quality = label.partition(":")
-    if root == "N":
-        return NO_CHORD
-    root = _FLATS.get(root, root)
-    if root not in ROOTS:
-        raise ValueError(f"unknown chord root in {label!r}")
-    return f"{root}:{_quality(quality.split('/')[0])}"
-
-
-def _quality(name: str) -> str:
-    """maj, min, dim, aug or dom."""
-    if name.startswith("min"):
-        return "min"
-    if name.startswith(("dim", "hdim")):
-        return "dim"
-    if name.startswith("aug"):
-        return "aug"
-    if (name[:1].isdigit() and name[:1] != "6") or name.startswith(_SUSPENDED_SEVENTH):
-        return "dom"
-    return "maj"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import lzma
 import tarfile
@@ -10,45 +9,148 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from jamd.errors import ConfigError, MidiFileError, did_you_mean
-from training.corpus import openscore_lieder, piano_rolls, pop909
+from jamd.errors import ConfigError, did_you_mean
+from training.corpus import asap, generic, maestro, piano_rolls, pop909, score
+from training.corpus.licence import PERMISSIVE, tier_of
+from training.corpus.manifest import MANIFEST, rows
 from training.corpus.piece import Piece, PieceRow
 
-MANIFEST = "manifest.tsv"
+SUFFIX = ".tar.xz"
+UNKNOWN = "?"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceSet:
-    """A training set. `read(folder, row)` makes a Piece of a line of its manifest, or raises a JamdError."""
+    """A training set. `read(folder, row)` makes a Piece of one of its rows, or raises a JamdError."""
 
     name: str
     licence: str
     tier: str
-    """A: fit for weights under a permissive licence. SA: share-alike. NC: non-commercial."""
+    """What its weights may be used for, see `licence.MEANING`; of a mixed set: the best of its pieces."""
     read: Callable[[Path, PieceRow], Piece]
+    credit: str = ""
+    """Whom a card of the weights names."""
+    mixed: bool = False
+    """Each piece has a licence of its own, in the manifest."""
+    rows: Callable[[Path], list[PieceRow]] = rows
+    """The pieces in the folder that `open` gave."""
+    table: Callable[[Path], Path] | None = None
+    """Of a set that is a folder, not an archive: its table in a data folder."""
 
     def archive(self, data: Path) -> Path:
-        """Where its archive lies in a data folder."""
-        return data / f"{self.name}.tar.xz"
+        """Where its archive, or the table of its folder, lies in a data folder."""
+        return self.table(data) if self.table is not None else data / f"{self.name}{SUFFIX}"
+
+    def open(self, data: Path, into: Path) -> Path:
+        """The folder with its pieces, unpacked into `into` if need be; ConfigError when it cannot be had."""
+        archive = self.archive(data)
+        return archive.parent if self.table is not None else unpack(archive, into)
+
+    def tier_of(self, row: PieceRow) -> str:
+        """The tier of one piece."""
+        return tier_of(row.licence) if self.mixed else self.tier
 
 
+# wjazzd_comped is wjazzd with a left hand: one of them trains, not both
+_NC = maestro.LICENCE
 _ROWS = (
-    SourceSet("pop909", "MIT", "A", pop909.read),
-    SourceSet("piano_rolls", "MIT", "A", piano_rolls.read),
-    SourceSet("openscore_lieder", "CC0 1.0", "A", openscore_lieder.read),
+    SourceSet(
+        "pop909", "MIT", "A", pop909.read, credit="music-x-lab/POP909-Dataset; Dsqvival/hierarchical-structure-analysis"
+    ),
+    SourceSet("piano_rolls", "MIT", "A", piano_rolls.read, credit="Stanford University, pianoroll/pianolatron-data"),
+    SourceSet("openscore_lieder", "CC0 1.0", "A", score.reader(score.LIEDER), credit="OpenScore Lieder Corpus"),
+    SourceSet(
+        "mutopia_keyboard",
+        "PD, CC BY or CC BY-SA",
+        "A",
+        score.reader(score.PLAIN),
+        credit="the Mutopia Project and its typesetters",
+        mixed=True,
+    ),
+    SourceSet(
+        "chopin_first_editions", "CC BY 4.0", "A", score.reader(score.CHOPIN), credit="the Fryderyk Chopin Institute"
+    ),
+    SourceSet(
+        "piano_midi_de",
+        "believed CC BY-SA (DE)",
+        "SA",
+        score.reader(score.PIANO_MIDI_DE),
+        credit="Bernd Krueger, piano-midi.de",
+    ),
+    SourceSet(
+        "wjazzd",
+        "believed ODbL 1.0",
+        "SA",
+        score.reader(score.WJAZZD),
+        credit="the Jazzomat Research Project, Weimar Jazz Database",
+    ),
+    SourceSet(
+        "wjazzd_comped",
+        "believed ODbL 1.0",
+        "SA",
+        score.reader(score.WJAZZD_COMPED),
+        credit="the Jazzomat Research Project, Weimar Jazz Database",
+    ),
+    SourceSet("asap", _NC, "NC", asap.read, credit="CPJKU/asap-dataset", rows=asap.rows),
+    SourceSet(
+        "maestro",
+        _NC,
+        "NC",
+        maestro.read,
+        credit="MAESTRO v3.0.0, Google Magenta",
+        rows=maestro.rows,
+        table=maestro.table,
+    ),
+    SourceSet("joplin_kern", _NC, "NC", score.reader(score.PLAIN), credit="Craig Stuart Sapp"),
+    SourceSet("piano_rolls_welte_red_nc", _NC, "NC", piano_rolls.read, credit="Stanford University, SUPRA"),
+    SourceSet("nottingham", "GPL-3.0", "GPL", score.reader(score.PLAIN), credit="jukedeck/nottingham-dataset"),
+    SourceSet("djazz", "GPL-3.0", "GPL", score.reader(score.LEAD_SHEET), credit="DYCI2/Djazz"),
+    SourceSet(
+        "openewld",
+        "MIT and a doubtful claim of public domain",
+        "?",
+        score.reader(score.LEAD_SHEET),
+        credit="00sapo/OpenEWLD",
+    ),
 )
 SETS = {row.name: row for row in _ROWS}
+DEFAULT = tuple(row.name for row in _ROWS if row.tier == PERMISSIVE)
+"""What trains weights for any use."""
+WITHOUT_NOTES = {"improvisor_leadsheets": "it holds chord charts and solos as text, no MIDI"}
+"""Sets of the data folder that no reader reads, and why."""
 
 
 def named(names: Iterable[str]) -> list[SourceSet]:
-    """The sets of these names; ConfigError for one that no reader is known for."""
+    """The sets of these names, each once; ConfigError for one that no reader is known for."""
     out = []
-    for name in names:
+    for name in dict.fromkeys(names):
+        if name in WITHOUT_NOTES:
+            raise ConfigError(f'No reader for "{name}": {WITHOUT_NOTES[name]}.', f"Known sets: {', '.join(SETS)}.")
         if name not in SETS:
             known = f"Known sets: {', '.join(SETS)}."
             raise ConfigError(f'No reader for a set "{name}".', f"{did_you_mean(name, SETS)} {known}".strip())
         out.append(SETS[name])
     return out
+
+
+def of_folder(data: Path) -> list[SourceSet]:
+    """All sets in a folder: the known ones in the table's order, then strangers by name.
+
+    A stranger is read like the known set that it has in its name (`pop909_more`), else by `generic`; its
+    licences are those of its manifest. ConfigError when there is no such folder.
+    """
+    if not data.is_dir():
+        raise ConfigError(f"There is no folder {data}.", "Name the folder of the archives by --data.")
+    known = [s for s in _ROWS if s.archive(data).is_file()]
+    others = sorted(p.name.removesuffix(SUFFIX) for p in data.glob(f"*{SUFFIX}"))
+    return known + [_stranger(name) for name in others if name not in SETS and name not in WITHOUT_NOTES]
+
+
+def _stranger(name: str) -> SourceSet:
+    akin = max((s for s in _ROWS if s.table is None and s.name in name), key=lambda s: len(s.name), default=None)
+    if akin is None:
+        return SourceSet(name, UNKNOWN, UNKNOWN, generic.read, mixed=True)
+    return SourceSet(name, UNKNOWN, UNKNOWN, akin.read, mixed=True, rows=akin.rows)
 
 
 def checksum(archive: Path) -> str:
@@ -57,9 +159,7 @@ def checksum(archive: Path) -> str:
         with archive.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ConfigError(
-            f"{archive} cannot be read: {error.strerror}.", "Name the folder by --data."
-        ) from error
+        raise ConfigError(f"{archive} cannot be read: {error.strerror}.", "Name the folder by --data.") from error
 
 
 def unpack(archive: Path, into: Path) -> Path:
@@ -73,15 +173,3 @@ def unpack(archive: Path, into: Path) -> Path:
     if not found:
         raise ConfigError(f"{archive} holds no {MANIFEST}.", "Every set names its pieces there.")
     return found[0].parent
-
-
-def rows(folder: Path) -> list[PieceRow]:
-    """The pieces of a set; MidiFileError when the manifest lacks a column."""
-    with (folder / MANIFEST).open(encoding="utf-8", newline="") as file:
-        lines = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    try:
-        return [
-            PieceRow(c["piece"], c["group"], c["split"], c["licence"] or "", c["note"] or "") for c in lines
-        ]
-    except KeyError as error:
-        raise MidiFileError(f"{MANIFEST} has no column {error}") from error
