@@ -16,9 +16,10 @@ from jamd.errors import JamdError, ModelError
 @click.argument("run", type=click.Path(exists=True, path_type=Path))
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The .onnx file to write.")
 @click.option("--card", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A model card to put in.")
+@click.option("--mem-len", type=click.IntRange(1), metavar="TOKENS", help="Memory to play with; else as trained.")
 @click.option("--only-installed", is_flag=True, help="Check on the installed onnxruntime alone, fetch no other.")
-def main(run: Path, out: Path, card: Path | None, only_installed: bool) -> None:
-    """Export the model of RUN, a training folder or checkpoint, and check it.
+def main(run: Path, out: Path, card: Path | None, mem_len: int | None, only_installed: bool) -> None:
+    """Export the model of RUN, a training folder, checkpoint or .onnx, and check it.
 
     The file must equal the torch model over a stream longer than its memory, final memory included, on the
     installed onnxruntime and on the lowest that jamd allows. Only then is it written. The last line is JSON.
@@ -26,13 +27,13 @@ def main(run: Path, out: Path, card: Path | None, only_installed: bool) -> None:
     Example: python -m export runs/S --out jamd/models/S.onnx --card jamd/models/S.md
     """
     try:
-        _export(run, out, card.read_text(encoding="utf-8") if card else "", only_installed)
+        _export(run, out, card.read_text(encoding="utf-8") if card else "", mem_len, only_installed)
     except JamdError as error:
         click.echo(str(error), err=True)
         sys.exit(error.exit_code)
 
 
-def _export(run: Path, out: Path, card: str, only_installed: bool) -> None:
+def _export(run: Path, out: Path, card: str, mem_len: int | None, only_installed: bool) -> None:
     try:
         from export import runtimes, to_onnx  # late: what is missing is said in a sentence
     except ModuleNotFoundError as error:
@@ -42,7 +43,7 @@ def _export(run: Path, out: Path, card: str, only_installed: bool) -> None:
             f"{error.name} is missing.", 'Install what training needs: pip install -e ".[train]"'
         ) from error
     versions = ("",) if only_installed else ("", runtimes.LOWEST)
-    reports = to_onnx.export_run(run, out, card, versions)
+    reports = to_onnx.export_run(run, out, card, versions, mem_len)
     for r in reports:
         click.echo(
             f"onnxruntime {r.onnxruntime} on {r.device}: {r.tokens} tokens, {r.rewinds} rewinds; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -16,19 +17,37 @@ from export import runtimes
 from export.graph import build
 from export.reference import as_stored, reference, stream, weights_of
 from export.verify import Report
+from export.weights import load_model
 from jamd.engine.info import ModelInfo
 from jamd.errors import ModelError
-from training.checkpoint import load_model
 from training.model import ModelConfig, TransformerXL
 
 HEADROOM = 64
 """Slots beyond memory and segment: a draft of so many tokens can always be rewound."""
 
 
-def export_run(run: Path, out: Path, card: str = "", versions: Sequence[str] = ("", runtimes.LOWEST)) -> list[Report]:
-    """Exports the model of a training run to `out`; see `export_model`."""
+def export_run(
+    run: Path,
+    out: Path,
+    card: str = "",
+    versions: Sequence[str] = ("", runtimes.LOWEST),
+    mem_len: int | None = None,
+) -> list[Report]:
+    """Exports the model of a training run (or of an .onnx) to `out`; see `export_model`.
+
+    `mem_len`: the memory to play with, in tokens, where it is not the one that it was trained with.
+    """
     model, checkpoint = load_model(run)
+    if mem_len is not None:
+        model = remembering(model, mem_len)
     return export_model(model, out, facts(checkpoint.card), card, versions)
+
+
+def remembering(model: TransformerXL, mem_len: int) -> TransformerXL:
+    """The same weights with another length of memory: positions are relative, so no weight depends on it."""
+    other = TransformerXL(dataclasses.replace(model.config, mem_len=mem_len))
+    other.load_state_dict(model.state_dict())
+    return other.eval()
 
 
 def export_model(

@@ -119,6 +119,32 @@ def test_the_command_exports_and_its_last_line_is_json(run: Path, tmp_path: Path
     assert len(said["parity"]) == 1
 
 
+@pytest.mark.parametrize("mem_len", [3, CONFIG.mem_len, 200])
+def test_a_model_may_play_with_another_memory_than_it_was_trained_with(
+    model: TransformerXL, run: Path, tmp_path: Path, mem_len: int
+) -> None:
+    """Parity is checked with that memory in torch; here it is checked that it matters."""
+    out = tmp_path / "m.onnx"
+    options = ["--out", str(out), "--mem-len", str(mem_len), "--only-installed"]
+    done = CliRunner().invoke(main, [str(run), *options])
+    assert done.exit_code == 0, done.output
+    session = Session.load(out, "cpu")
+    assert session.info.mem_len == mem_len
+    assert session.info.capacity == mem_len + CONFIG.tgt_len + to_onnx.HEADROOM
+    ids = stream(model)
+    near = reference(as_stored(to_onnx.remembering(model, mem_len)), ids).logits
+    far = reference(as_stored(model), ids).logits
+    assert np.abs(session.feed_each(ids.tolist()) - near).max() < 1e-3
+    assert (np.abs(near - far).max() < 1e-3) == (mem_len == CONFIG.mem_len)
+
+
+def test_an_exported_file_can_be_exported_again(run: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "a.onnx", tmp_path / "b.onnx"
+    to_onnx.export_run(run, first, "", INSTALLED)
+    to_onnx.export_run(first, second, "", INSTALLED)
+    assert first.read_bytes() == second.read_bytes()
+
+
 def test_a_folder_without_a_checkpoint_is_refused_in_a_sentence(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, [str(tmp_path), "--out", str(tmp_path / "m.onnx")])
     assert done.exit_code == ModelError.exit_code
