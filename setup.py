@@ -32,9 +32,11 @@ EXTRAS = {
         f"nvidia-cudnn-cu13; {GPU}",  # reductions
     ],
     "train": [
-        "torch>=2.6,<3",  # the model in training
+        "torch>=2.9,<3",  # the model in training; 2.9 brings Muon
         "onnx>=1.19",  # writes the .onnx file: opset 24
+        "scikit-learn>=1.4",  # the random forest that tells real answers from generated ones
         "symusic>=0.5",  # reads thousands of .mid files fast
+        "matplotlib>=3.8",  # draws the curves of a run
     ],
     "test": [
         "pytest>=8",  # runs the tests

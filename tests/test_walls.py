@@ -42,14 +42,20 @@ ROOMS = {
     "jamd.daemon": Room("jamd.config jamd.errors jamd.music jamd.remi jamd.engine jamd.midi"),
     "jamd.headless": Room("jamd.config jamd.errors jamd.music jamd.remi jamd.engine jamd.midi jamd.daemon"),
     "jamd.demo": Room("jamd.config jamd.errors jamd.music jamd.midi jamd.daemon"),
-    "jamd.cli": Room(
-        "jamd.config jamd.errors jamd.daemon jamd.headless jamd.demo jamd.midi jamd.remi", "click"
-    ),
+    "jamd.cli": Room("jamd.config jamd.errors jamd.daemon jamd.headless jamd.demo jamd.midi jamd.remi", "click"),
     "jamd.__main__": Room("jamd.cli"),
-    "training": Room("jamd.errors jamd.music jamd.remi", "numpy torch symusic click"),
-    "export": Room(
-        "jamd.errors jamd.music jamd.remi jamd.engine training", "numpy torch onnx onnxruntime click"
+    "training": Room("jamd.errors jamd.music jamd.remi", "numpy torch symusic click matplotlib"),
+    "training.__main__": Room("training training.finetune training.evaluation training.listen", "click"),
+    "training.finetune": Room("jamd.config jamd.errors jamd.remi jamd.engine training export", "numpy torch click"),
+    "training.evaluation": Room(
+        "jamd.config jamd.errors jamd.music jamd.remi jamd.engine training export",
+        "numpy torch symusic sklearn matplotlib click",
     ),
+    "training.listen": Room(
+        "jamd.config jamd.errors jamd.music jamd.remi jamd.engine training training.evaluation export",
+        "numpy torch symusic click",
+    ),
+    "export": Room("jamd.errors jamd.music jamd.remi jamd.engine training", "numpy torch onnx onnxruntime click"),
 }
 
 
@@ -160,6 +166,12 @@ def test_every_folder_of_jamd_is_a_package_so_that_it_is_installed() -> None:
         ("jamd.cli", "try:\n    import mido\nexcept ImportError:\n    mido = None", ["mido"]),
         ("training.any", "from jamd.engine.session import Session", ["jamd.engine"]),
         ("training.any", "import export.graph", ["export"]),
+        ("training.corpus.any", "import onnx, sklearn", ["onnx", "sklearn"]),
+        ("training.train", "from training import finetune", ["training.finetune"]),
+        ("training.checkpoint", "import training.evaluation", ["training.evaluation"]),
+        ("training.finetune", "import export.weights\nfrom jamd.midi import smf", ["jamd.midi"]),
+        ("training.evaluation.any", "import onnxruntime\nimport export.weights", ["onnxruntime"]),
+        ("export.any", "from training import finetune", ["training.finetune"]),
         ("jamd.remi.any", "import json, numpy\nfrom jamd.music.note import Note", []),
     ],
 )
@@ -216,7 +228,7 @@ def setup_lists() -> tuple[list[Requirement], dict[str, list[Requirement]]]:
 
 def provided(requirements: list[Requirement]) -> set[str]:
     """The packages that can be imported when these are installed."""
-    spelled = {"python-rtmidi": "rtmidi", "onnxruntime-gpu": "onnxruntime"}
+    spelled = {"python-rtmidi": "rtmidi", "onnxruntime-gpu": "onnxruntime", "scikit-learn": "sklearn"}
     return {spelled.get(r.name, r.name) for r in requirements}
 
 
@@ -251,9 +263,7 @@ def test_each_platform_gets_exactly_one_onnxruntime(system: str, machine: str) -
 def test_what_is_tested_is_what_setup_allows() -> None:
     requires, extras = setup_lists()
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    pinned = {
-        r.name.lower(): r for r in map(Requirement, (line for line in lines if not line.startswith("#")))
-    }
+    pinned = {r.name.lower(): r for r in map(Requirement, (line for line in lines if not line.startswith("#")))}
     for need in [*requires, *extras["train"], *extras["test"]]:
         version = str(pinned[need.name.lower()].specifier).removeprefix("==")
         assert need.specifier.contains(version), need

@@ -6,7 +6,14 @@ import importlib
 
 import click
 
-COMMANDS = {"prepare": "training.prepare:prepare_command", "train": "training.command:train_command"}
+COMMANDS = {
+    "curves": "training.curves:curves_command",
+    "evaluate": "training.evaluation.command:evaluate_command",
+    "finetune": "training.finetune:finetune_command",
+    "listen": "training.listen:listen_command",
+    "prepare": "training.prepare:prepare_command",
+    "train": "training.command:train_command",
+}
 """Imported when asked for: torch takes seconds to load, and `prepare` needs none of it."""
 
 

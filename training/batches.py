@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from jamd.errors import ConfigError
-from jamd.remi.vocabulary import FINGERPRINT, NOTE_VELOCITY, PAD
+from jamd.remi.vocabulary import CALL, FINGERPRINT, NOTE_VELOCITY, PAD, RESPONSE
 
 TOKENS, MANIFEST = "tokens.bin", "manifest.json"
 DTYPE = np.dtype("<u2")
 TRAIN, VALID = "train", "valid"
 STOP, REPORT = "stop", "report"
+CALL_TURN, RESPONSE_TURN = "call", "response"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Piece:
     variant: int = 0
     flat_velocity: bool = False
     """True: its Note Velocity says nothing and is left out of every loss."""
+    silent: str = ""
+    """CALL_TURN or RESPONSE_TURN: what is said in these turns is heard, and left out of every loss."""
 
 
 Title = tuple[Piece, ...]
@@ -58,9 +61,7 @@ class Cache:
         self.manifest = _manifest(folder)
         fingerprint = self.manifest["fingerprint"]
         if fingerprint != FINGERPRINT:
-            raise ConfigError(
-                f"The cache {folder} speaks vocabulary {fingerprint}, this jamd {FINGERPRINT}.", _PREPARE
-            )
+            raise ConfigError(f"The cache {folder} speaks vocabulary {fingerprint}, this jamd {FINGERPRINT}.", _PREPARE)
         self.titles = _titles(self.manifest["pieces"])
         end = max((p.start + p.length for t in self.titles for p in t), default=0)
         path = folder / TOKENS
@@ -218,16 +219,34 @@ class Lanes:
             if lane.piece is None:
                 continue
             here = slice(lane.offset, lane.offset + self._tgt_len + 1)
-            run = self._cache.tokens(lane.piece)[here].astype(np.int64)
+            whole = self._cache.tokens(lane.piece)
+            run = whole[here].astype(np.int64)
             ids[0, row, : len(run) - 1] = run[:-1]
-            ids[1, row, : len(run) - 1] = _learnable(run[1:], lane.piece)
+            learnt = learnable(lane.piece, whole, slice(lane.offset + 1, lane.offset + len(run)))
+            ids[1, row, : len(run) - 1] = np.where(learnt, run[1:], PAD)
         starts = torch.tensor([lane.offset == 0 for lane in lanes])
         tokens, targets = torch.from_numpy(ids)
         return Batch(tokens, targets, starts)
 
 
-def _learnable(targets: NDArray[np.int64], piece: Piece) -> NDArray[np.int64]:
-    if not piece.flat_velocity:
-        return targets
-    first = NOTE_VELOCITY.first
-    return np.where((targets >= first) & (targets < first + len(NOTE_VELOCITY)), PAD, targets)
+def learnable(piece: Piece, ids: NDArray[np.uint16], here: slice) -> NDArray[np.bool_]:
+    """Which tokens of a piece's `ids` in `here` have something to teach."""
+    tokens = ids[here]
+    out = np.ones(len(tokens), bool)
+    if piece.flat_velocity:
+        first = NOTE_VELOCITY.first
+        out &= (tokens < first) | (tokens >= first + len(NOTE_VELOCITY))
+    if piece.silent:
+        out &= ~_said_in(_TURNS[piece.silent], ids[: here.stop])[here]
+    return out
+
+
+_TURNS = {CALL_TURN: CALL, RESPONSE_TURN: RESPONSE}
+
+
+def _said_in(turn: int, ids: NDArray[np.uint16]) -> NDArray[np.bool_]:
+    """True behind each token `turn`, up to the token of another turn; the turn tokens themselves are not."""
+    opens = np.isin(ids, list(_TURNS.values()))
+    last = np.maximum.accumulate(np.where(opens, np.arange(len(ids)), 0))
+    said: NDArray[np.bool_] = (ids[last] == turn) & ~opens
+    return said

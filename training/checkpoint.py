@@ -12,10 +12,12 @@ import torch
 
 from jamd.errors import ModelError
 from jamd.remi.vocabulary import FINGERPRINT
-from training.model import ModelConfig, TransformerXL
+from training.architecture import Config, Model, build, config_from, name_of
+from training.settings import XL_NAME
 
-LAST, BEST = "last.pt", "best.pt"
-"""In a run's folder: where training goes on, and the weights that were best on validation."""
+LAST, BEST, HOLD, DECAYED = "last.pt", "best.pt", "hold.pt", "decayed.pt"
+"""In a run's folder: where training goes on, the weights that were best on validation, and the run as it was when
+its learning rate began to fall; and the best of an earlier end, of a run that was then given more time."""
 FORMAT = 1
 
 
@@ -23,9 +25,9 @@ FORMAT = 1
 class Checkpoint:
     """What a file holds. `weights` alone make a model; what follows it is needed to go on training."""
 
-    config: ModelConfig
+    config: Config
     weights: dict[str, Any]
-    """TransformerXL.state_dict()."""
+    """state_dict() of the model."""
     card: dict[str, Any]
     """Plain facts for the model's card: step, tokens, hours, validation, sources with licences, settings."""
     training: dict[str, Any] | None = None
@@ -38,7 +40,8 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
     partial = path.with_name(f"{path.name}.partial")
     fields = {f.name: getattr(checkpoint, f.name) for f in dataclasses.fields(checkpoint)}
     with partial.open("wb") as file:
-        torch.save({"format": FORMAT, **fields, "config": dataclasses.asdict(checkpoint.config)}, file)
+        fields |= {"architecture": name_of(checkpoint.config), "config": dataclasses.asdict(checkpoint.config)}
+        torch.save({"format": FORMAT, **fields}, file)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
@@ -60,9 +63,12 @@ def load(path: Path) -> Checkpoint:
     try:
         held = torch.load(path, map_location="cpu", weights_only=True)
         version = held.pop("format")
-        checkpoint = Checkpoint(**{**held, "config": ModelConfig(**held["config"])})
+        config = config_from(held.pop("architecture", XL_NAME), held["config"])  # older files: no other then
+        checkpoint = Checkpoint(**{**held, "config": config})
     except FileNotFoundError as error:
         raise ModelError(f"No checkpoint {path}.", "Has the run saved one yet?") from error
+    except ModelError as error:
+        raise ModelError(f"{path}: {error.message}", error.hint) from error
     except Exception as error:  # torch.load raises almost anything on a file that is not one
         raise ModelError(f"{path} is no checkpoint of this program: {type(error).__name__}.") from error
     if version != FORMAT:
@@ -75,12 +81,16 @@ def load(path: Path) -> Checkpoint:
     return checkpoint
 
 
-def load_model(run: Path) -> tuple[TransformerXL, Checkpoint]:
-    """The model of a run's folder (its best, else its last) or of a file, in eval mode, and all it held."""
-    path = run
-    if run.is_dir():
-        path = run / BEST if (run / BEST).exists() else run / LAST
-    checkpoint = load(path)
-    model = TransformerXL(checkpoint.config)
+def load_best(run: Path) -> Checkpoint:
+    """The checkpoint of a run's folder (its best, else its last) or of a file."""
+    if not run.is_dir():
+        return load(run)
+    return load(run / BEST if (run / BEST).exists() else run / LAST)
+
+
+def load_model(run: Path) -> tuple[Model, Checkpoint]:
+    """The model of a run's folder or of a file (`load_best`), in eval mode, and all it held."""
+    checkpoint = load_best(run)
+    model = build(checkpoint.config)
     model.load_state_dict(checkpoint.weights)
     return model.eval(), checkpoint

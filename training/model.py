@@ -68,7 +68,8 @@ class Memory:
     """What earlier segments left: replaced after every segment, never changed."""
 
     hidden: tuple[Tensor, ...]
-    """Per layer its inputs h_l, [B, m, d_model], m <= mem_len, oldest first, without gradient."""
+    """Per layer its inputs h_l, [B, m, d_model], m <= mem_len, oldest first, without gradient. (GPT-2 keeps its tokens
+    instead: one [B, m] int64.)"""
     valid: Tensor
     """[B] int64: so many of the newest positions belong to the lane's stream; the others are masked."""
 
@@ -105,7 +106,8 @@ class Attention(nn.Module):
         scores = self._content(q, k).add_(self._position(q, r))  # [B, H, T, K]
         hidden.hide(scores)
         heads = scores.softmax(-1) @ v  # [B, H, T, dh]
-        return self.o(heads.transpose(1, 2).reshape(batch, qlen, -1))
+        out: Tensor = self.o(heads.transpose(1, 2).reshape(batch, qlen, -1))
+        return out
 
     def _keys_and_values(self, past: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         both = torch.cat([self.k.weight, self.v.weight])  # one product for two
@@ -134,7 +136,7 @@ def relative_shift(by_distance: Tensor) -> Tensor:
     K - T + i - j. Keys in the future (negative distances) hold numbers of the next row, which the mask hides.
     """
     qlen, wide = by_distance.shape[-2:]
-    return by_distance.flatten(-2)[..., qlen:].unflatten(-1, (qlen, wide - 1))
+    return by_distance.flatten(-2)[..., qlen:].view(*by_distance.shape[:-1], wide - 1)
 
 
 class Hidden:
@@ -171,7 +173,8 @@ class Layer(nn.Module):
         with torch.no_grad():
             past = self.norm1(memory)
         h = h + self.dropout(self.attention(past, self.norm1(h), r, hidden))
-        return h + self.dropout(self.ff2(functional.relu(self.ff1(self.norm2(h)))))
+        out: Tensor = h + self.dropout(self.ff2(functional.relu(self.ff1(self.norm2(h)))))
+        return out
 
 
 class TransformerXL(nn.Module):
@@ -187,16 +190,26 @@ class TransformerXL(nn.Module):
         self.dropout = Dropout(config.dropout)
         self._init_weights()
 
+    @property
+    def segment(self) -> int:
+        """Tokens of a lane in a training step."""
+        return self.config.tgt_len
+
+    @property
+    def stride(self) -> int:
+        """Tokens of a lane that are scored at a time."""
+        return self.config.tgt_len
+
     def _init_weights(self) -> None:
         for name, parameter in self.named_parameters():
-            if "norm" in name or name.endswith(("ff1.bias", "ff2.bias", "logits_bias")):
-                continue  # norms start as the identity, biases at zero (below)
+            if "norm" in name or name == "logits_bias":
+                continue  # norms start as the identity, this bias at zero
+            if name.endswith(("ff1.bias", "ff2.bias")):
+                nn.init.zeros_(parameter)
+                continue
             adds = name.endswith(("attention.o.weight", "ff2.weight"))
             share = math.sqrt(2 * self.config.n_layer) if adds else 1.0  # as in GPT-2: the sum keeps its size
             nn.init.normal_(parameter, std=INIT_STD / share)
-        for layer in self.layers:
-            nn.init.zeros_(layer.ff1.bias)
-            nn.init.zeros_(layer.ff2.bias)
 
     def forward(self, tokens: Tensor, memory: Memory | None = None) -> tuple[Tensor, Memory]:
         """tokens [B, T] int64 (T is usually tgt_len) -> logits [B, T, vocab_size], memory for the next T."""

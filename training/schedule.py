@@ -1,4 +1,4 @@
-"""How far a run is, and the learning rate that belongs there; by steps, by hours of training, or both."""
+"""How far a run is, and the learning rate that belongs there; by steps, by tokens, by hours of training."""
 
 from __future__ import annotations
 
@@ -12,20 +12,32 @@ PAUSE_FACTOR = 10
 """A step that takes this many times the usual one was a pause (SIGSTOP, a sleeping machine), not training."""
 
 
-def fraction_done(train: TrainSettings, step: int, elapsed: float) -> float:
+def fraction_done(train: TrainSettings, step: int, elapsed: float, tokens: int = 0) -> float:
     """0 at the start, 1 at the end; `elapsed` is in seconds. ConfigError when nothing names an end."""
-    if not train.max_steps and not train.hours:
-        raise ConfigError("Nothing says when the run ends.", "Give --hours or --max-steps.")
+    if not train.max_steps and not train.hours and not train.max_tokens:
+        raise ConfigError("Nothing says when the run ends.", "Give --hours, --max-steps or --max-tokens.")
     by_steps = step / train.max_steps if train.max_steps else 0.0
+    by_tokens = tokens / train.max_tokens if train.max_tokens else 0.0
     by_time = elapsed / (train.hours * 3600) if train.hours else 0.0
-    return min(max(by_steps, by_time), 1.0)
+    return min(max(by_steps, by_tokens, by_time), 1.0)
 
 
 def learning_rate(train: TrainSettings, step: int, fraction: float) -> float:
-    """Linear warm-up over `warmup_steps`, then a cosine from `lr` to `lr * final_lr` over the whole run."""
+    """Linear warm-up over `warmup_steps`, then `lr`, then 1 - sqrt down to `lr * final_lr` over the last `decay_share`.
+
+    Hägele et al. 2024 ("Scaling laws and compute-optimal training beyond fixed training durations"): as good as a
+    cosine, and a run that is given more time simply holds its rate for longer.
+    """
     warm = min((step + 1) / train.warmup_steps, 1.0) if train.warmup_steps else 1.0
-    cosine = (1 + math.cos(math.pi * fraction)) / 2
-    return train.lr * warm * (train.final_lr + (1 - train.final_lr) * cosine)
+    if not decays(train, fraction):
+        return train.lr * warm
+    done = (fraction - (1 - train.decay_share)) / train.decay_share
+    return train.lr * warm * (1 - (1 - train.final_lr) * math.sqrt(done))
+
+
+def decays(train: TrainSettings, fraction: float) -> bool:
+    """True in the last part of the schedule, where the rate falls."""
+    return train.decay_share > 0 and fraction >= 1 - train.decay_share
 
 
 @dataclass(slots=True)

@@ -13,6 +13,8 @@ from jamd.errors import ConfigError, did_you_mean
 
 CONFIGS = Path(__file__).parent / "configs"
 AMP = ("auto", "bf16", "fp32")
+OPTIMIZERS = MUON, ADAMW = "muon", "adamw"
+XL_NAME, GPT2_NAME = ARCHITECTURES = ("transformer-xl", "gpt2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,11 @@ class ModelSizes:
     mem_len: int = 512
     """Tokens of memory behind it."""
     dropout: float = 0.1
+    architecture: str = XL_NAME
+    """transformer-xl, or gpt2: the GPT-2 to compare with a Transformer-XL of these sizes. It has the same depth and
+    width and as many target tokens a step; its d_inner is whatever gives it as many parameters."""
+    context: int = 1024
+    """Positions of a GPT-2, tokens of its window (a Transformer-XL has none)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +45,26 @@ class TrainSettings:
     batch: int = 16
     """Lanes; a step is batch * tgt_len tokens."""
     lr: float = 1e-3
-    """The learning rate after warm-up; a cosine brings it down to `final_lr` of that."""
+    """The learning rate after warm-up, held until the decay."""
+    decay_share: float = 0.3
+    """The last part of the schedule, in which the rate falls to `final_lr` of `lr`."""
     final_lr: float = 0.02
     warmup_steps: int = 300
     max_steps: int = 0
-    """The length of the schedule in steps; 0: `hours` decides."""
+    """The length of the schedule in steps; 0: the others decide. Of several that are set: what ends first."""
+    max_tokens: int = 0
+    """The length of the schedule in target tokens, padding not counted: what two architectures should have alike."""
     hours: float = 0.0
-    """The length of the schedule in hours of training; 0: `max_steps` decides. Both set: what ends first."""
+    """The length of the schedule in hours of training."""
     short_mem_len: int = 0
     """Memory while the run is young: shorter is cheaper, and the near is learnt first (Press et al. 2021)."""
     short_share: float = 0.0
-    """For this share of the schedule the memory is `short_mem_len`; later, and in validation, mem_len."""
+    """For this share of the schedule the memory is `short_mem_len`; later, and in validation, mem_len. GPT-2 has
+    whole windows always."""
+    optimizer: str = "adamw"
+    """muon: Muon for the layers' matrices and AdamW for the rest; adamw: AdamW for all."""
+    adamw_lr: float = 1e-3
+    """AdamW's rate beside Muon, where `lr` is Muon's; it rises and falls with it."""
     weight_decay: float = 0.1
     """Of matrices only."""
     beta1: float = 0.9
@@ -65,7 +81,7 @@ class TrainSettings:
     valid_every: int = 1000
     save_every: int = 250
     patience: int = 0
-    """So many validations without a better one end the run; 0: never."""
+    """So many validations without a better one begin the decay, or, in the decay, end the run; 0: never."""
     valid_tokens: int = 120_000
     """Of the validation half, spread over the sets; each piece is heard up to `valid_piece_tokens`."""
     valid_piece_tokens: int = 4096
@@ -103,10 +119,11 @@ def from_tables(tables: Mapping[str, Any], where: str) -> Settings:
 
 
 def overridden(settings: Settings, options: Mapping[str, Any]) -> Settings:
-    """The settings with options of `[train]` put over them; None leaves a value as it is."""
+    """The settings with options put over them, by the names of their keys; None leaves a value as it is."""
     given = {name: value for name, value in options.items() if value is not None}
-    train = _checked(TrainSettings, dataclasses.asdict(settings.train) | given, "options")
-    return Settings(settings.model, train)
+    sizes = {name: given.pop(name) for name in list(given) if name in ModelSizes.__dataclass_fields__}
+    model = _checked(ModelSizes, dataclasses.asdict(settings.model) | sizes, "options")
+    return Settings(model, _checked(TrainSettings, dataclasses.asdict(settings.train) | given, "options"))
 
 
 _Table = TypeVar("_Table", ModelSizes, TrainSettings)
@@ -127,7 +144,8 @@ def _checked(kind: type[_Table], table: Mapping[str, Any], where: str) -> _Table
 
 
 def _check_value(what: str, type_name: str, value: object) -> None:
-    right = {"int": int, "float": (int, float), "str": str}[type_name]
+    kinds: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,)}
+    right = kinds[type_name]
     if isinstance(value, bool) or not isinstance(value, right):
         raise ConfigError(f"{what} = {value!r} is not of type {type_name}.")
     if isinstance(value, int | float) and value < 0:
@@ -136,7 +154,7 @@ def _check_value(what: str, type_name: str, value: object) -> None:
 
 _POSITIVE = (
     "n_layer", "d_model", "n_head", "d_head", "d_inner", "tgt_len", "batch", "lr", "log_every", "valid_every",
-    "save_every", "valid_tokens", "valid_piece_tokens", "clip",
+    "save_every", "valid_tokens", "valid_piece_tokens", "clip", "context",
 )  # fmt: skip
 
 
@@ -146,5 +164,9 @@ def _check_whole(made: ModelSizes | TrainSettings, where: str) -> None:
             raise ConfigError(f"{where}: {name} must be more than 0.")
     if isinstance(made, ModelSizes) and (made.d_model % 2 or made.dropout >= 1):
         raise ConfigError(f"{where}: d_model must be even, dropout less than 1.")
-    if isinstance(made, TrainSettings) and made.amp not in AMP:
-        raise ConfigError(f'{where}: amp = "{made.amp}".', f"One of {', '.join(AMP)}.")
+    if isinstance(made, TrainSettings) and made.decay_share > 1:
+        raise ConfigError(f"{where}: decay_share = {made.decay_share} is more than 1.")
+    for key, known in (("amp", AMP), ("architecture", ARCHITECTURES), ("optimizer", OPTIMIZERS)):
+        value = getattr(made, key, known[0])
+        if value not in known:
+            raise ConfigError(f'{where}: {key} = "{value}".', f"One of {', '.join(known)}.")

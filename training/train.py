@@ -1,4 +1,4 @@
-"""The training loop: may be killed at any moment, and goes on to the same curve. One process, CPU or CUDA."""
+"""The training loop: may be killed at any moment, and goes on to the same curve."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import dataclasses
 import hashlib
 import json
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,15 +15,18 @@ import torch
 
 from jamd.errors import ConfigError, ModelError
 from jamd.remi.vocabulary import PAD, SIZE
-from training import checkpoint, schedule, validation
-from training.batches import STOP, Cache, Lanes
-from training.checkpoint import BEST, LAST, Checkpoint
-from training.metrics import Metrics
-from training.model import Memory, ModelConfig, TransformerXL, parameters_of
-from training.settings import Settings, TrainSettings, from_tables, overridden
+from training import checkpoint, curves, schedule, validation
+from training.architecture import build, config_of, lanes_for, name_of
+from training.batches import STOP, Cache, Lanes, Title
+from training.checkpoint import BEST, HOLD, LAST, Checkpoint
+from training.distributed import Alone, merged
+from training.metrics import Metrics, NoMetrics
+from training.model import Memory, parameters_of
+from training.optimizer import computes_in_bf16, optimizer_of
+from training.settings import Settings, TrainSettings
 
-BELONGS_TO_THE_RUN = ("batch", "seed", "device", "valid_tokens", "valid_piece_tokens")
-"""Settings that a resumed run keeps: the curve, the memory or the measure would be another's."""
+RANK_SEEDS = 1_000_003
+"""Between the seeds of two processes: more than anyone's own seeds differ."""
 
 
 @dataclass(slots=True)
@@ -38,6 +40,10 @@ class Counters:
     best_step: int = 0
     stale: int = 0
     """Validations since the best one."""
+    decaying: bool = False
+    """The learning rate has begun to fall, and HOLD is written."""
+    skipped: float = 0.0
+    """The share of the schedule that was left out, because holding the rate no longer helped."""
     losses: list[float] = field(default_factory=list)
     """Of the steps since the last line."""
     line_tokens: int = 0
@@ -57,69 +63,117 @@ class Trainer:
         out: Path,
         now: Callable[[], float],
         say: Callable[[str], None],
+        group: Alone | None = None,
     ) -> None:
-        self.settings, self._cache, self._out, self._now, self._say = settings, cache, out, now, say
-        train, sizes = settings.train, settings.model
+        self.settings, self._cache, self._out, self._group = settings, cache, out, group or Alone()
+        self._now: Callable[[], float] = lambda: self._group.first(now())
+        self._say = say if self._group.writes else lambda line: None
+        train = settings.train
         if train.threads:
             torch.set_num_threads(train.threads)
         torch.manual_seed(train.seed)
-        self._device = torch.device(train.device)
+        self._device = self._group.device(train.device)
         self._bf16 = train.amp == "bf16" or (train.amp == "auto" and computes_in_bf16(self._device))
-        self.config = ModelConfig(**dataclasses.asdict(sizes), vocab_size=SIZE)
-        self.model = TransformerXL(self.config).to(self._device)
+        self.config = config_of(settings.model, SIZE)
+        self.model = build(self.config).to(self._device)
+        self._learner = self._group.wrapped(self.model)
         self._optimizer = optimizer_of(self.model, train)
-        self._lanes = Lanes(cache, cache.train(), train.batch, sizes.tgt_len, seed=train.seed)
+        if self._group.rank:  # the same weights as the first process, other dropout
+            torch.manual_seed(train.seed + RANK_SEEDS * self._group.rank)
+        self._lanes = self._lanes_of(cache.train(), self.model.segment)
+        self._batches = iter(self._lanes)
         self._memory: Memory | None = None
         self.counters, self.watch = Counters(), schedule.Stopwatch()
-        self._metrics = Metrics(out)
+        self._metrics = Metrics(out) if self._group.writes else NoMetrics(out)
+
+    def _lanes_of(self, titles: Sequence[Title], length: int, *, endless: bool = True) -> Lanes:
+        lanes = lanes_for(self.settings, length)
+        seed, mine = self.settings.train.seed, self._group.share(lanes)
+        return Lanes(self._cache, titles, lanes, length, seed=seed, endless=endless, mine=mine)
+
+    def begin_with(self, weights: Mapping[str, Any], where: str = "the model") -> None:
+        """Begins with these weights instead of random ones; ModelError when they are of another model."""
+        try:
+            self.model.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ModelError(f"{where} is no {name_of(self.config)} of this size.", "Leave out --config.") from error
 
     def run(self, stopped: Callable[[], bool]) -> None:
         """Trains until the schedule's end, until nothing gets better, or until `stopped()`; then saves."""
         self._announce()
+        self._skip_the_hold()
         self.watch.start(self._now())
-        while not self.finished and not stopped():
+        while not self.finished and not self._group.total(stopped())[0]:
+            self._keep_hold()
             self.step()
             self._after_step()
         if self.finished and self.counters.losses:
             self._log()
         if self.finished and self.counters.step % self.settings.train.valid_every:
             self.validate()
+        self._draw()
         self.save()
         how = "finished" if self.finished else "stopped"
-        self._say(f"{how} at step {self.counters.step}, saved in {self._out}")
+        best = f"; best at step {self.counters.best_step}, in {BEST}" if self.counters.best_step else ""
+        self._say(f"{how} at step {self.counters.step}, saved in {self._out}{best}")
 
     @property
     def fraction(self) -> float:
         """How much of the schedule is done."""
-        return schedule.fraction_done(self.settings.train, self.counters.step, self.watch.elapsed)
+        return fraction_of(self.settings.train, self.counters, self.watch.elapsed)
 
     @property
     def finished(self) -> bool:
         """True when there is nothing left to do."""
+        return self.fraction >= 1 or self._out_of_patience
+
+    @property
+    def _out_of_patience(self) -> bool:
         patience = self.settings.train.patience
-        return self.fraction >= 1 or (patience > 0 and self.counters.stale >= patience)
+        return patience > 0 and self.counters.stale >= patience
 
     @property
     def _mem_len(self) -> int:
-        short = self.fraction < self.settings.train.short_share
-        return min(self.settings.train.short_mem_len, self.config.mem_len) if short else self.config.mem_len
+        train, mem_len = self.settings.train, self.settings.model.mem_len
+        return min(train.short_mem_len, mem_len) if self.fraction < train.short_share else mem_len
+
+    def _keep_hold(self) -> None:
+        """Where the learning rate begins to fall, keeps the run as it is: given more time, it goes on from here."""
+        if schedule.decays(self.settings.train, self.fraction) and not self.counters.decaying:
+            self.save(HOLD)
+            self.counters.decaying = True
+
+    def _skip_the_hold(self) -> None:
+        """Out of patience while the rate is held: it begins to fall now, which nearly always helps once more."""
+        train, fraction = self.settings.train, self.fraction
+        if self._out_of_patience and train.decay_share and not schedule.decays(train, fraction):
+            self.counters.skipped += 1 - train.decay_share - fraction
+            self.counters.stale = 0
+            self._say(f"step {self.counters.step}  nothing gets better: the learning rate begins to fall now")
 
     def step(self) -> float:
         """One segment of every lane; returns its loss. ModelError when it is not a number any more."""
         train = self.settings.train
-        rate = schedule.learning_rate(train, self.counters.step, self.fraction)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        batch = self._lanes.next().to(self._device)
-        memory = self._memory.newest(self._mem_len).reset(batch.starts) if self._memory else None
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
-            logits, self._memory = self.model(batch.tokens, memory)
-        loss = validation.token_loss(logits, batch.targets)
-        loss.backward()
+        self._optimizer.rate = schedule.learning_rate(train, self.counters.step, self.fraction)
+        loss, tokens = self.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.clip)
         self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
-        return self._counted(loss.item(), int((batch.targets != PAD).sum()))
+        return self._counted(loss, tokens)
+
+    def backward(self) -> tuple[float, int]:
+        """Leaves the gradient of the next segment of every lane, of all processes; returns loss and target tokens.
+
+        The loss is the mean over the targets of all processes, however unevenly padding shares them out.
+        """
+        batch = next(self._batches)
+        tokens = int(self._group.total(int((batch.targets != PAD).sum()))[0])
+        batch = batch.to(self._device)
+        memory = self._memory.newest(self._mem_len).reset(batch.starts) if self._memory else None
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
+            logits, self._memory = self._learner(batch.tokens, memory)
+        loss = validation.token_loss(logits, batch.targets, "sum") / max(tokens, 1)
+        torch.autograd.backward(loss * self._group.size)  # of which DDP takes the mean
+        return self._group.total(loss.item())[0], tokens
 
     def _counted(self, loss: float, tokens: int) -> float:
         if not math.isfinite(loss):
@@ -140,6 +194,8 @@ class Trainer:
             self._log()
         if step % train.valid_every == 0:
             self.validate()
+            self._skip_the_hold()
+            self._draw()
         if step % train.save_every == 0 or step % train.valid_every == 0:
             self.save()
         self.watch.other(self._now())
@@ -151,7 +207,7 @@ class Trainer:
         left = elapsed / self.fraction - elapsed if self.fraction else math.inf
         self._metrics.write(
             step=counters.step, tokens=counters.tokens, elapsed=round(elapsed, 1),
-            loss=loss, lr=self._optimizer.param_groups[0]["lr"],
+            loss=loss, lr=self._optimizer.rate,
             tokens_per_s=round(rate), epoch=round(self._lanes.epoch, 3),
         )  # fmt: skip
         self._say(f"step {counters.step}  loss {loss:.4f}  {rate:,.0f} tokens/s  {spoken(left)} left")
@@ -159,10 +215,12 @@ class Trainer:
 
     def validate(self) -> validation.Score:
         """Scores the stopping half; a new best is written to BEST."""
-        train, sizes, counters = self.settings.train, self.settings.model, self.counters
+        train, stride, counters = self.settings.train, self.model.stride, self.counters
         titles = validation.excerpt(self._cache.valid(STOP), train.valid_tokens, train.valid_piece_tokens)
-        lanes = Lanes(self._cache, titles, train.batch, sizes.tgt_len, endless=False)
-        score = validation.score(self.model, lanes, self._device, bf16=self._bf16)
+        lanes = self._lanes_of(titles, stride, endless=False)
+        mine = validation.score(self.model, lanes, self._device, bf16=self._bf16)
+        nats, tokens, notes = self._group.total(mine.nats, mine.tokens, mine.notes)
+        score = validation.Score(nats, int(tokens), int(notes))
         self._metrics.write(
             step=counters.step, tokens=counters.tokens, elapsed=round(self.watch.elapsed, 1),
             valid_loss=score.loss, bits_per_note=score.bits_per_note,
@@ -172,27 +230,36 @@ class Trainer:
         if better:
             counters.best_loss, counters.best_step = score.loss, counters.step
             counters.best_bits_per_note = score.bits_per_note
-            checkpoint.save(self._checkpoint(None), self._out / BEST)
+            self._write(self._checkpoint(None), BEST)
         self._say(
             f"step {counters.step}  valid {score.loss:.4f}  {score.bits_per_note:.3f} bits/note"
             f"{'  best so far' if better else ''}"
         )
         return score
 
-    def save(self) -> None:
-        """Writes LAST: all that is needed to go on as if nothing had happened."""
-        memory = self._memory
+    def save(self, name: str = LAST) -> None:
+        """Writes LAST (or HOLD): all that is needed to go on as if nothing had happened."""
+        memory, gathered = self._memory, self._group.gathered
+        on_gpu = self._device.type == "cuda"
         state = {
-            "optimizer": self._optimizer.state_dict(),
-            "memory": None if memory is None else {"hidden": list(memory.hidden), "valid": memory.valid},
-            "rng": torch.get_rng_state(),
-            "rng_cuda": torch.cuda.get_rng_state_all() if self._device.type == "cuda" else [],
+            "optimizer": self._optimizer.state(),
+            "memory": memory and {"hidden": [gathered(h) for h in memory.hidden], "valid": gathered(memory.valid)},
+            "rng": gathered(torch.get_rng_state()[None]),
+            "rng_cuda": gathered(torch.cuda.get_rng_state(self._device)[None]) if on_gpu else [],
             "lanes": self._lanes.state(),
             "cache": digest_of(self._cache),
             "counters": dataclasses.asdict(self.counters),
             "elapsed": self.watch.elapsed,
         }
-        checkpoint.save(self._checkpoint(state), self._out / LAST)
+        self._write(self._checkpoint(state), name)
+
+    def _write(self, held: Checkpoint, name: str) -> None:
+        if self._group.writes:
+            checkpoint.save(held, self._out / name)
+
+    def _draw(self) -> None:
+        if self._group.writes:
+            curves.draw([self._out], self._out / curves.PICTURE)
 
     def _checkpoint(self, training: dict[str, Any] | None) -> Checkpoint:
         counters = self.counters
@@ -211,91 +278,48 @@ class Trainer:
         return Checkpoint(self.config, self.model.state_dict(), card, training)
 
     def restore(self, held: Checkpoint) -> None:
-        """Goes on where a checkpoint stands; ConfigError when it was made with another cache."""
+        """Goes on where a checkpoint stands; ConfigError when it was made with another cache.
+
+        By as many processes as before: to the same curve. By more or fewer: with other dropout in some of them.
+        """
         state = held.training
         if state is None:
             raise ModelError("The checkpoint holds weights only.", f"Resume from {LAST}.")
         if state["cache"] != digest_of(self._cache):
             raise ConfigError("The run was made with another cache.", "Name the one it began with.")
         self.model.load_state_dict(held.weights)
-        self._optimizer.load_state_dict(state["optimizer"])
+        self._optimizer.restore(state["optimizer"])
         if state["memory"]:
-            hidden = tuple(h.to(self._device) for h in state["memory"]["hidden"])
-            self._memory = Memory(hidden, state["memory"]["valid"].to(self._device))
+            mine = self._group.share(len(state["memory"]["valid"]))
+            of_lanes = slice(mine.start, mine.stop)
+            hidden = tuple(h[of_lanes].to(self._device) for h in state["memory"]["hidden"])
+            self._memory = Memory(hidden, state["memory"]["valid"][of_lanes].to(self._device))
         self._lanes.restore(state["lanes"])
         self.counters, self.watch.elapsed = Counters(**state["counters"]), state["elapsed"]
         self._metrics.rewind(self.counters.step)
-        torch.set_rng_state(state["rng"])
-        if state["rng_cuda"]:
-            torch.cuda.set_rng_state_all(state["rng_cuda"])
+        self._restore_rng(state["rng"], torch.set_rng_state)
+        if self._device.type == "cuda" and len(state["rng_cuda"]):
+            self._restore_rng(state["rng_cuda"], lambda rng: torch.cuda.set_rng_state(rng, self._device))
+
+    def _restore_rng(
+        self, states: Sequence[torch.Tensor] | torch.Tensor, restore: Callable[[torch.Tensor], None]
+    ) -> None:
+        of_all = merged(states)
+        if self._group.rank < len(of_all):
+            restore(of_all[self._group.rank].contiguous())
 
     def _announce(self) -> None:
+        processes = f"{self._group.size} processes, " if self._group.size > 1 else ""
         self._say(
-            f"{parameters_of(self.model):,} parameters, {'bf16' if self._bf16 else 'fp32'}, "
-            f"{self._device}, {torch.get_num_threads()} threads, from step {self.counters.step}, {self._out}"
+            f"{name_of(self.config)}, {parameters_of(self.model):,} parameters, {'bf16' if self._bf16 else 'fp32'}, "
+            f"{self._device}, {processes}{torch.get_num_threads()} threads, from step {self.counters.step}, {self._out}"
         )
 
 
-def train(
-    settings: Settings | None,
-    options: dict[str, Any],
-    cache: Path,
-    out: Path,
-    *,
-    resume: bool,
-    stopped: Callable[[], bool],
-    say: Callable[[str], None],
-    now: Callable[[], float] = time.monotonic,
-) -> Trainer:
-    """Trains in the folder `out`, from the start or (`resume`) from its last checkpoint; returns the trainer.
-
-    `options` override `[train]`. Raises JamdError for what cannot be used; a run is never overwritten.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    there = (out / LAST).exists()
-    if there and not resume:
-        raise ConfigError(f"{out} already holds a run.", "Go on with it by --resume, or name another folder.")
-    held = checkpoint.load(out / LAST) if there else None
-    merged = merge(settings, options, held)
-    schedule.fraction_done(merged.train, 0, 0.0)  # says at once when nothing ends the run
-    trainer = Trainer(merged, Cache(cache), out, now, say)
-    if held is not None:
-        trainer.restore(held)
-    trainer.run(stopped)
-    return trainer
-
-
-def merge(settings: Settings | None, options: dict[str, Any], held: Checkpoint | None) -> Settings:
-    """What a run began with (or `settings`), and options over it; ConfigError where they clash."""
-    if held is None:
-        if settings is None:
-            raise ConfigError("A new run needs a config.", "For example --config S.")
-        return overridden(settings, options)
-    begun = from_tables(held.card["settings"], "the checkpoint")
-    if settings is not None and settings.model != begun.model:
-        raise ConfigError("The run was begun with another model size.", "Leave out --config to resume.")
-    merged = overridden(begun, options)
-    for name in BELONGS_TO_THE_RUN:
-        if getattr(merged.train, name) != getattr(begun.train, name):
-            raise ConfigError(f"A resumed run keeps its {name} = {getattr(begun.train, name)}.")
-    return merged
-
-
-def optimizer_of(model: torch.nn.Module, train: TrainSettings) -> torch.optim.AdamW:
-    """AdamW; matrices decay, biases (u and v too) and norms do not."""
-    named = list(model.named_parameters())
-    decays = [p for n, p in named if n.endswith("weight") and "norm" not in n]
-    others = [p for n, p in named if not n.endswith("weight") or "norm" in n]
-    groups = [{"params": decays, "weight_decay": train.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=train.lr, betas=(train.beta1, train.beta2), fused=True)
-
-
-def computes_in_bf16(device: torch.device) -> bool:
-    """True when the chip multiplies in bf16; elsewhere torch imitates it, several times slower than fp32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # torch has no public name before 2.9
-    return device.type == "cpu" and any(getattr(torch.cpu, c, lambda: False)() for c in checks)
+def fraction_of(train: TrainSettings, counters: Counters, elapsed: float) -> float:
+    """How much of the schedule is done, what was left out of it included."""
+    done = schedule.fraction_done(train, counters.step, elapsed, counters.tokens)
+    return min(done + counters.skipped, 1.0)
 
 
 def digest_of(cache: Cache) -> str:

@@ -15,8 +15,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from jamd.remi.vocabulary import NOTE_ON, PAD
+from training.architecture import Model
 from training.batches import Batch, Title
-from training.model import Memory, TransformerXL
+from training.model import Memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,12 @@ def excerpt(titles: Sequence[Title], tokens: int, piece_tokens: int) -> list[Tit
 
 
 @torch.no_grad()
-def score(model: TransformerXL, batches: Iterable[Batch], device: torch.device, *, bf16: bool) -> Score:
-    """Runs the model over batches of contiguous lanes, from empty memory."""
+def score(model: Model, batches: Iterable[Batch], device: torch.device, *, bf16: bool) -> Score:
+    """Runs the model over batches of contiguous lanes, from empty memory.
+
+    With segments of `model.stride` each token of a piece, but for the first ones, is scored behind mem_len tokens
+    or more by a Transformer-XL, behind context / 2 or more by a GPT-2, whose windows then overlap by half.
+    """
     was_training = model.training
     model.eval()
     memory: Memory | None = None

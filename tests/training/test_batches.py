@@ -57,9 +57,7 @@ def test_every_token_of_every_piece_is_predicted_once(
 
 @FIXTURE_IS_READ_ONLY
 @given(before=st.integers(0, 60), lanes=st.integers(1, 4), seed=st.integers(0, 5))
-def test_restored_lanes_go_on_as_if_nothing_had_happened(
-    tmp_path: Path, before: int, lanes: int, seed: int
-) -> None:
+def test_restored_lanes_go_on_as_if_nothing_had_happened(tmp_path: Path, before: int, lanes: int, seed: int) -> None:
     cache = Cache(common_cache(tmp_path))
     straight = Lanes(cache, cache.train(), lanes, 8, seed=seed)
     for _ in range(before):

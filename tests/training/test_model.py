@@ -111,9 +111,7 @@ def test_model_equals_the_formulas_over_a_stream_longer_than_the_memory_and_acro
             torch.testing.assert_close(logits[lane], wanted, **CLOSE)
             for held, past in zip(memory.hidden, literal.past, strict=True):
                 assert memory.valid[lane] == len(past)
-                torch.testing.assert_close(
-                    held[lane, held.shape[1] - len(past) :], torch.stack(past), **CLOSE
-                )
+                torch.testing.assert_close(held[lane, held.shape[1] - len(past) :], torch.stack(past), **CLOSE)
 
 
 def test_gradients_equal_those_of_the_formulas() -> None:

@@ -7,82 +7,32 @@ import math
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install -e .[train]")
 
 from jamd.errors import ConfigError, ModelError  # noqa: E402  (after the skip)
 from jamd.remi.vocabulary import SIZE  # noqa: E402
-from tests.training.tiny import MODEL, common_cache, config_file, write_cache  # noqa: E402
-from training import checkpoint, schedule, settings, train, validation  # noqa: E402
+from tests.training.bench import Bench, Killed, kill_at, stop_at  # noqa: E402
+from tests.training.tiny import MODEL, config_file, write_cache  # noqa: E402
+from training import checkpoint, run, settings, validation  # noqa: E402
 from training.__main__ import main  # noqa: E402
+from training.architecture import config_of  # noqa: E402
 from training.batches import REPORT, STOP, Cache, Lanes, half_of  # noqa: E402
-from training.checkpoint import BEST, LAST  # noqa: E402
+from training.checkpoint import BEST, DECAYED, HOLD, LAST  # noqa: E402
 from training.metrics import Metrics  # noqa: E402
-from training.model import ModelConfig, TransformerXL  # noqa: E402
-from training.settings import TrainSettings  # noqa: E402
+from training.model import TransformerXL  # noqa: E402
+from training.settings import ModelSizes  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 
 
-class Killed(Exception):
-    """Stands for SIGKILL: nothing is saved after it."""
-
-
-class Bench:
-    """A tiny cache and config in a folder, and runs upon them."""
-
-    def __init__(self, folder: Path, **changes: Any) -> None:
-        self.folder, self.cache = folder, common_cache(folder / "cache")
-        self.config = settings.load(str(config_file(folder / "tiny.toml", **changes)))
-        self.seconds = 0.0
-
-    def now(self) -> float:
-        """A clock that ticks a second each time it is read."""
-        self.seconds += 1
-        return self.seconds
-
-    def train(
-        self, run: str, *, resume: bool = False, stopped: Callable[[], bool] = lambda: False, **options: Any
-    ):
-        chosen = None if resume else self.config
-        said: list[str] = []
-        trainer = train.train(
-            chosen, options, self.cache, self.folder / run,
-            resume=resume, stopped=stopped, say=said.append, now=self.now,
-        )  # fmt: skip
-        return trainer, said
-
-    def losses(self, run: str) -> dict[float, float]:
-        """Step -> loss, as the run's metrics say."""
-        return {line["step"]: line["loss"] for line in Metrics(self.folder / run).lines() if "loss" in line}
-
-
-def kill_at(step: int) -> Callable[[], bool]:
-    calls = iter(range(1000))
-
-    def stopped() -> bool:
-        if next(calls) == step:
-            raise Killed
-        return False
-
-    return stopped
-
-
-def stop_at(step: int) -> Callable[[], bool]:
-    calls = iter(range(1000))
-    return lambda: next(calls) >= step
-
-
-def test_a_killed_run_goes_on_to_the_same_curve(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, save_every=6, valid_every=5)
+@pytest.mark.parametrize("optimizer", settings.OPTIMIZERS)
+def test_a_killed_run_goes_on_to_the_same_curve(tmp_path: Path, optimizer: str) -> None:
+    bench = Bench(tmp_path, save_every=6, valid_every=5, optimizer=optimizer)
     straight, _ = bench.train("straight", max_steps=14)
     with pytest.raises(Killed):
         bench.train("killed", max_steps=14, stopped=kill_at(9))  # saved at step 6; 7, 8 and 9 are lost
@@ -100,7 +50,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(tmp_path: Path) ->
     with pytest.raises(Killed):
         bench.train("killed", max_steps=5, stopped=kill_at(3))
     assert not (tmp_path / "killed" / LAST).exists()
-    train.train(
+    run.train(
         bench.config, {"max_steps": 5}, bench.cache, tmp_path / "killed",
         resume=True, stopped=lambda: False, say=print, now=bench.now,
     )  # fmt: skip
@@ -133,6 +83,57 @@ def test_the_curve_hangs_on_memory_dropout_and_data_position(tmp_path: Path) -> 
         bench.train(lost, resume=True)
         assert bench.losses(lost)[4] == bench.losses("straight")[4]
         assert bench.losses(lost)[8] != bench.losses("straight")[8], lost
+
+
+def test_a_run_given_more_time_before_its_decay_goes_on_as_if_it_had_had_it_from_the_start(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.train("straight", max_steps=20)
+    bench.train("longer", max_steps=10, stopped=stop_at(6))
+    bench.train("longer", resume=True, max_steps=20)
+    assert bench.losses("longer") == bench.losses("straight")
+    assert checkpoint.load(tmp_path / "longer" / HOLD).card["step"] == 14  # 0.7 of 20
+
+
+def test_a_run_given_more_time_after_its_decay_goes_on_from_before_it(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, valid_every=4)
+    bench.train("straight", max_steps=20)
+    bench.train("longer", max_steps=10)
+    decayed = (tmp_path / "longer" / BEST).read_bytes()
+    assert bench.losses("longer") != {s: v for s, v in bench.losses("straight").items() if s <= 10}
+    trainer, said = bench.train("longer", resume=True, max_steps=20)
+    assert any("hold.pt (step 7)" in line for line in said)
+    assert bench.losses("longer") == bench.losses("straight")
+    assert (tmp_path / "longer" / DECAYED).read_bytes() == decayed
+    again, said = bench.train("longer", resume=True)
+    assert again.counters.step == trainer.counters.step == 20 and not any("hold" in line for line in said)
+
+
+def test_a_run_killed_in_its_decay_goes_on_to_the_same_curve(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, save_every=2)
+    bench.train("straight", max_steps=20)
+    with pytest.raises(Killed):
+        bench.train("killed", max_steps=20, stopped=kill_at(17))
+    _, said = bench.train("killed", resume=True)
+    assert bench.losses("killed") == bench.losses("straight") and not any("hold" in line for line in said)
+
+
+def test_a_checkpoint_from_before_there_were_these_settings_is_gone_on_with(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.train("straight", max_steps=8, optimizer="adamw")
+    bench.train("old", max_steps=8, optimizer="adamw", stopped=stop_at(4))
+    path = tmp_path / "old" / LAST
+    held = torch.load(path, weights_only=True)
+    del held["architecture"], held["training"]["counters"]["decaying"], held["training"]["counters"]["skipped"]
+    settings_then = held["card"]["settings"]
+    for name in ("architecture", "context"):
+        del settings_then["model"][name]
+    for name in ("decay_share", "optimizer", "adamw_lr", "max_tokens"):
+        del settings_then["train"][name]
+    held["training"]["optimizer"] = held["training"]["optimizer"][0]
+    held["training"]["rng"], held["training"]["rng_cuda"] = held["training"]["rng"][0], []
+    torch.save(held, path)
+    bench.train("old", resume=True)
+    assert bench.losses("old") == bench.losses("straight")
 
 
 def test_a_young_run_has_a_short_memory_and_a_grown_one_the_whole(tmp_path: Path) -> None:
@@ -177,7 +178,7 @@ def test_it_learns_with_bf16_too(tmp_path: Path) -> None:
 
 
 def test_the_best_weights_are_kept_and_patience_ends_the_run(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, valid_every=2, patience=2, lr=10.0, warmup_steps=0, clip=100.0)
+    bench = Bench(tmp_path, valid_every=2, patience=2, lr=10.0, warmup_steps=0, clip=100.0, decay_share=0.0)
     trainer, said = bench.train("run", max_steps=400)
     valid = [line for line in Metrics(tmp_path / "run").lines() if "valid_loss" in line]
     best = min(valid, key=lambda line: line["valid_loss"])
@@ -192,6 +193,22 @@ def test_the_best_weights_are_kept_and_patience_ends_the_run(tmp_path: Path) -> 
     lanes = Lanes(cache, cache.valid(STOP), 3, MODEL["tgt_len"], endless=False)
     score = validation.score(model, lanes, torch.device("cpu"), bf16=False)
     assert score.loss == pytest.approx(best["valid_loss"], rel=1e-6)
+
+
+def test_out_of_patience_the_rate_begins_to_fall_before_the_run_ends(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, valid_every=2, patience=2, lr=10.0, warmup_steps=0, clip=100.0)
+    trainer, said = bench.train("straight", max_steps=50)
+    begun = next(int(line.split()[1]) for line in said if "begins to fall now" in line)
+    rates = {line["step"]: line["lr"] for line in Metrics(tmp_path / "straight").lines() if "lr" in line}
+    assert begun < 35 and trainer.counters.step < 50
+    assert set(rates[step] for step in range(1, begun + 1)) == {10.0}
+    assert all(rates[step + 1] < rates[step] for step in range(begun + 2, trainer.counters.step))
+    assert checkpoint.load(tmp_path / "straight" / HOLD).card["step"] in (begun, begun + 1)
+    bench.train("stopped", max_steps=50, stopped=stop_at(begun + 3))
+    bench.train("stopped", resume=True)
+    assert bench.losses("stopped") == bench.losses("straight")
+    longer, said = bench.train("stopped", resume=True, max_steps=400, patience=0, stopped=stop_at(5))
+    assert "hold.pt" in said[0] and longer.fraction == longer.counters.step / 400
 
 
 def test_the_reporting_half_is_never_read(tmp_path: Path, monkeypatch) -> None:
@@ -212,7 +229,7 @@ def test_the_reporting_half_is_never_read(tmp_path: Path, monkeypatch) -> None:
 def test_bits_per_note_counts_every_token_but_only_notes_as_notes(tmp_path: Path) -> None:
     runs = write_cache(tmp_path, [{"piece": "a"}, {"piece": "b", "notes": 7}])
     cache = Cache(tmp_path)
-    config = ModelConfig(**MODEL, vocab_size=SIZE)
+    config = config_of(ModelSizes(**MODEL), SIZE)
     model = TransformerXL(config)
     with torch.no_grad():  # nothing but the bias speaks: every token costs log2(SIZE) bits
         model.embedding.weight.zero_()
@@ -225,9 +242,7 @@ def test_bits_per_note_counts_every_token_but_only_notes_as_notes(tmp_path: Path
 
 
 def test_an_excerpt_takes_the_sets_in_turn_and_keeps_to_its_size(tmp_path: Path) -> None:
-    pieces = [
-        {"piece": f"{s}{i}", "set": s, "notes": 20} for s in "abc" for i in range(30 if s == "a" else 3)
-    ]
+    pieces = [{"piece": f"{s}{i}", "set": s, "notes": 20} for s in "abc" for i in range(30 if s == "a" else 3)]
     write_cache(tmp_path, pieces)
     titles = Cache(tmp_path).train()
     chosen = validation.excerpt(titles, 460, 50)
@@ -235,25 +250,6 @@ def test_an_excerpt_takes_the_sets_in_turn_and_keeps_to_its_size(tmp_path: Path)
     assert {t[0].length for t in chosen} == {50}
     assert validation.excerpt(list(reversed(titles)), 460, 50) == chosen
     assert len(validation.excerpt(titles, 10**9, 10**9)) == len(titles)
-
-
-OF_RUN = TrainSettings(lr=1.0, warmup_steps=10, max_steps=100, final_lr=0.1)
-
-
-def test_the_rate_warms_up_then_falls_to_its_end() -> None:
-    rates = [schedule.learning_rate(OF_RUN, s, schedule.fraction_done(OF_RUN, s, 0.0)) for s in range(101)]
-    assert rates[0] == pytest.approx(0.1, rel=1e-3)
-    assert rates[:10] == sorted(rates[:10]) and rates[10:] == sorted(rates[10:], reverse=True)
-    assert rates[50] == pytest.approx(0.55) and rates[100] == pytest.approx(0.1)
-
-
-@given(hours=st.floats(0.01, 10), share=st.floats(0, 3))
-def test_a_schedule_by_hours_follows_the_time_whatever_the_steps(hours: float, share: float) -> None:
-    by_time = dataclasses.replace(OF_RUN, max_steps=0, hours=hours)
-    for step in (0, 10, 10**6):
-        assert schedule.fraction_done(by_time, step, share * hours * 3600) == pytest.approx(min(share, 1))
-    both = dataclasses.replace(by_time, max_steps=100)
-    assert schedule.fraction_done(both, 50, share * hours * 3600) == pytest.approx(min(max(share, 0.5), 1))
 
 
 def test_a_run_by_hours_ends_when_its_hours_are_spent_also_when_resumed(tmp_path: Path) -> None:
@@ -265,21 +261,6 @@ def test_a_run_by_hours_ends_when_its_hours_are_spent_also_when_resumed(tmp_path
     assert trainer.watch.elapsed == pytest.approx(100, abs=2)
     again, _ = bench.train("run", resume=True)
     assert again.counters.step == trainer.counters.step  # nothing left to do
-
-
-def test_pauses_are_not_training() -> None:
-    watch, now = schedule.Stopwatch(), 100.0
-    watch.start(now)
-    for took in (2.0, 1.0, 1.0, 3600.0, 1.0):
-        now += took
-        watch.step(now)
-    assert watch.elapsed < 2 + 1 + 1 + 1 + 2 * schedule.PAUSE_FACTOR
-    before = watch.elapsed
-    watch.other(now + 50)
-    assert watch.elapsed == before + 50
-    watch.start(now + 9999)
-    watch.step(now + 10000)
-    assert watch.elapsed == before + 51
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_spares_the_checkpoint(tmp_path: Path) -> None:
@@ -301,11 +282,30 @@ def test_a_run_is_not_overwritten_nor_mixed_with_another(tmp_path: Path) -> None
         with pytest.raises(ConfigError, match=next(iter(changed))):
             bench.train("run", resume=True, **changed)
     bigger = dataclasses.replace(bench.config, model=dataclasses.replace(bench.config.model, n_layer=3))
-    with pytest.raises(ConfigError, match="size"):
-        train.merge(bigger, {}, checkpoint.load(tmp_path / "run" / LAST))
+    with pytest.raises(ConfigError, match="another model"):
+        run.merge(bigger, {}, checkpoint.load(tmp_path / "run" / LAST))
     write_cache(bench.cache, [{"piece": "t", "notes": 30}, {"piece": "v0", "split": "valid"}])
     with pytest.raises(ConfigError, match="another cache"):
         bench.train("run", resume=True, max_steps=9)
+
+
+def test_a_new_run_begins_with_the_weights_of_another_and_nothing_else(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    first, _ = bench.train("first", max_steps=60, lr=1e-2)
+    other = Bench(tmp_path / "other")
+    write_cache(other.cache, [{"piece": f"t{i}", "notes": 30} for i in range(4)] + [{"piece": "v0", "split": "valid"}])
+    trainer, _ = other.train("second", max_steps=4, lr=1e-6, init=tmp_path / "first")
+    began = other.losses("second")[1]
+    assert began < 0.6 * math.log(SIZE) and trainer.counters.step == 4
+    assert checkpoint.load(other.folder / "second" / LAST).card["settings"]["train"]["lr"] == 1e-6
+    again = run.train(
+        None, {"max_steps": 1}, other.cache, tmp_path / "third",
+        resume=False, stopped=lambda: False, say=print, now=bench.now, init=tmp_path / "first" / LAST,
+    )  # fmt: skip
+    assert again.settings.model == first.settings.model and again.settings.train.lr == 1e-2
+    for wrong in ({"architecture": "gpt2"}, {"d_inner": 40}):
+        with pytest.raises(ModelError, match="of this size"):
+            other.train(f"wrong-{next(iter(wrong))}", max_steps=1, init=tmp_path / "first", **wrong)
 
 
 def test_a_new_run_needs_an_end(tmp_path: Path) -> None:
@@ -381,7 +381,7 @@ def test_bad_input_gets_a_sentence_and_an_exit_code(tmp_path: Path) -> None:
             ],
             "prepare",
         ),
-        ([*common[:-2], "--config", "S"], "--hours or --max-steps"),
+        ([*common[:-2], "--config", "S"], "--hours, --max-steps or --max-tokens"),
     ):
         result = CliRunner().invoke(main, words)
         assert result.exit_code == ConfigError.exit_code and said in result.output

@@ -20,11 +20,13 @@ MODEL = {
     "tgt_len": 8,
     "mem_len": 20,
     "dropout": 0.1,
+    "context": 12,
 }
 TRAIN = {
     "batch": 3,
     "lr": 3e-3,
     "warmup_steps": 2,
+    "optimizer": "adamw",
     "threads": 1,
     "amp": "fp32",
     "log_every": 1,
