@@ -9,9 +9,7 @@ from jamd.remi.cursor import Cursor
 from jamd.remi.place import Place
 
 
-def cut(
-    ids: Iterable[int], place: Place, tick: int, left_out: Collection[tuple[int, int]] = ()
-) -> tuple[int, ...]:
+def cut(ids: Iterable[int], place: Place, tick: int, left_out: Collection[tuple[int, int]] = ()) -> tuple[int, ...]:
     """The part of an answer's `ids` (closed durations, beginning at `place`) before `tick`, itself an answer.
 
     Notes are kept by their onset, bars by their line, all else by its slot; a note that sounds at the cut

@@ -26,10 +26,11 @@ from jamd.music.events import (
 from jamd.music.timeline import Timeline
 from jamd.remi.counts import Counts
 from jamd.remi.harmony import Harmony
-from jamd.remi.held import Keys, Sustain
+from jamd.remi.held import Keys
+from jamd.remi.pedal import Pedal
 from jamd.remi.pending import Pending
 from jamd.remi.place import Place
-from jamd.remi.slots import Slot, Struck
+from jamd.remi.slots import Struck
 from jamd.remi.vocabulary import MAX_DURATION, MICRO_TICKS
 
 JUMP = MICRO_TICKS
@@ -47,15 +48,13 @@ class Encoder:
     def __init__(self) -> None:
         self.counts = Counts()
         """Written here, read anywhere."""
-        self._keys, self._sustain, self._harmony = Keys(), Sustain(), Harmony()
+        self._keys, self._pedal, self._harmony = Keys(), Pedal(), Harmony()
         self._pending: Pending | None = None  # begins with the first Timeline
         self._first_turn: Turn | None = None  # told before it
         self._sounding: dict[int, Struck] = {}  # by pitch
         self._time = -_NEVER  # ns: nothing earlier comes
         self._now = -_NEVER  # the tick of that
         self._wake = _NEVER  # the tick after which something may happen by itself
-        self._pedal = False  # as the current turn says it
-        self._carried = False  # down since before this turn: said with its first note
         self._owed = frozenset[int]()  # open notes of a duet that ended during an answer: said behind it
         self._stirred = True  # something but time may have made tokens ripe
         self._finished = False
@@ -77,7 +76,7 @@ class Encoder:
     @property
     def pedal_down(self) -> bool:
         """Whether the performer's pedal is down."""
-        return self._sustain.down
+        return self._pedal.sustain.down
 
     def held(self) -> frozenset[int]:
         """The pitches whose keys are held down."""
@@ -134,7 +133,7 @@ class Encoder:
         notes: dict[Struck, Struck] = {}
         other = copy(self)
         other.counts = copy(self.counts)
-        other._keys, other._sustain = self._keys.copy(), self._sustain.copy()
+        other._keys, other._pedal = self._keys.copy(), self._pedal.copy()
         other._pending = self._pending and self._pending.copy(notes)
         for note in (*self._sounding.values(), *self._harmony.beat):
             if note not in notes:
@@ -235,9 +234,7 @@ class Encoder:
             note = slot.notes[at] = Struck(tick, pitch, entry.value, slot, turn.turn is Turn.RESPONSE)
             self._harmony.beat.append(note)
         self._sounding[pitch] = note
-        if self._carried:
-            self._carried = False
-            self._say_pedal(slot, down=True)
+        self._pedal.struck(slot)
 
     def _let_go(self, pitch: int) -> None:
         note = self._sounding.pop(pitch, None)
@@ -262,22 +259,10 @@ class Encoder:
 
     def _control(self, number: int, value: int, channel: int) -> None:
         if number in (SUSTAIN, RESET_CONTROLLERS):
-            if self._sustain.move(value if number == SUSTAIN else 0, channel):
-                self._move_pedal(self._sustain.down)
+            self._pedal.move(value if number == SUSTAIN else 0, channel, self._pending, self._now)
         elif number in (ALL_SOUND_OFF, ALL_NOTES_OFF):
             for pitch in self._keys.release_all(channel):
                 self._let_go(pitch)
-
-    def _move_pedal(self, down: bool) -> None:
-        pending = self._pending
-        if self._carried or pending is None or pending.turn.answer is not None:
-            self._carried = down
-        elif down != self._pedal:
-            self._say_pedal(pending.slot_at(self._now), down)
-
-    def _say_pedal(self, slot: Slot, down: bool) -> None:
-        self._pedal = slot.pedal = down
-        slot.lifted |= not down
 
     # Turns, answers, Timelines, charts
 
@@ -294,7 +279,7 @@ class Encoder:
             return
         if joins:
             self._leave(pending)
-            pending.join(turn, self._now, self._harmony.named, pedal=self._pedal)
+            pending.join(turn, self._now, self._harmony.named, pedal=self._pedal.said)
         else:
             self._close(pending)
             pending.begin(turn, self._now, self._harmony.named)
@@ -305,7 +290,7 @@ class Encoder:
         if pending.turn.turn is Turn.RESPONSE:  # names even a beat that it did not fill
             self._name_beat(pending)
         self._settle(pending)
-        self._lift_pedal(pending)
+        self._pedal.lift(pending, self._now)
         self._harmony.beat = []
         pending.end()
 
@@ -314,14 +299,8 @@ class Encoder:
         if self._now == pending.bars.beat_end < pending.bars.next.line:  # a bar line may still move
             self._name_beat(pending)
         self._settle(pending)
-        if pending.turn.turn is Turn.RESPONSE and not pending.turn.joined:
-            self._lift_pedal(pending)
+        self._pedal.leave(pending, self._now)
         pending.close()
-
-    def _lift_pedal(self, pending: Pending) -> None:
-        if self._pedal:
-            self._say_pedal(pending.last_slot(self._now), down=False)
-        self._carried = self._sustain.down
 
     def _name_beat(self, pending: Pending) -> None:
         """The turn names a beat with which it ends: a Call where it ends, a Response where it began."""
@@ -341,9 +320,7 @@ class Encoder:
             pending.last_slot(self._now).offs |= self._owed
             self._owed = frozenset()
         if turn.joined:
-            if self._pedal and not self._sustain.down:
-                self._say_pedal(pending.last_slot(self._now), down=False)
-            self._carried = self._sustain.down and not self._pedal
+            self._pedal.settle(pending, self._now)
 
     def _end_notes(self, pending: Pending) -> None:
         """The notes of a Call end with it, or with its duet; those of a Response wait for their release."""
@@ -371,8 +348,7 @@ class Encoder:
         self._owed = self._owed.union(*(slot.offs for slot in slots))
         self._sounding = {pitch: note for pitch, note in self._sounding.items() if note not in dropped}
         self._harmony.beat = [note for note in self._harmony.beat if note not in dropped]
-        self._pedal = pending.turn.pedal_before
-        self._carried = self._sustain.down and not self._pedal
+        self._pedal.overrule(pending.turn.pedal_before)
 
     def _timeline(self, timeline: Timeline) -> None:
         pending = self._pending

@@ -21,8 +21,7 @@ MICRO_TICKS = TICKS_PER_QUARTER // 60
 """A Micro is a sixtieth of a quarter, which brings that to 1.4 %."""
 MICROS = (-2, -1, 1, 2)
 METRES = tuple(
-    Metre(n, d)
-    for n, d in ((2, 4), (3, 4), (4, 4), (5, 4), (6, 4), (2, 2), (3, 8), (6, 8), (7, 8), (9, 8), (12, 8))
+    Metre(n, d) for n, d in ((2, 4), (3, 4), (4, 4), (5, 4), (6, 4), (2, 2), (3, 8), (6, 8), (7, 8), (9, 8), (12, 8))
 )
 POSITIONS = max(m.ticks for m in METRES) // SLOT_TICKS
 NO_CHORD = "N:N"
