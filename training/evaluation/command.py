@@ -37,6 +37,7 @@ def bar(length: int, label: str) -> Iterator[Tick]:
     metavar="MODEL",
     help="An .onnx, a checkpoint or a run's folder; the shipped one by default.",
 )
+@click.option("--beside", type=click.Path(path_type=Path), metavar="MODEL", help="Another one, say a GPT-2.")
 @click.option("--data", type=_FOLDER, required=True, metavar="DIR", help="Where the *.tar.xz lie.")
 @click.option("--sets", metavar="NAMES", help="Names and commas; all that lie in DIR by default.")
 @click.option("--train", type=_FOLDER, metavar="CACHE", help="What the model and the n-grams learnt from.")
@@ -51,6 +52,7 @@ def bar(length: int, label: str) -> Iterator[Tick]:
 @click.option("--plot", type=_FILE, metavar="FILE.png", help="Draws the tables.")
 def evaluate_command(
     model: Path,
+    beside: Path | None,
     data: Path,
     sets: str | None,
     train: Path | None,
@@ -77,7 +79,8 @@ def evaluate_command(
     try:
         chosen = [name.strip() for name in sets.split(",") if name.strip()] if sets else None
         settings = Settings(
-            data, chosen, train, split, songs, _lengths(contexts), workers, seed, frozenset(skip), pairs
+            data, chosen, train, split, songs, _lengths(contexts), workers, seed, frozenset(skip), pairs,
+            beside,
         )  # fmt: skip
         result = evaluate(model, settings, bar)
         if plot is not None:

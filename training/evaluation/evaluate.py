@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from training.evaluation import continuation, likelihood
 from training.evaluation.bars import REPEATED, Marks, marks
 from training.evaluation.baselines import MIXTURE, SONG_CACHE, STEPS, learnt
 from training.evaluation.compression import xz_bits
-from training.evaluation.figures import OWN, XZ, Figures
+from training.evaluation.figures import BESIDE, OWN, XZ, Figures
 from training.evaluation.progress import Watch, unwatched
 from training.evaluation.song import Song
 from training.evaluation.songs import Gathered, gather
@@ -45,6 +46,8 @@ class Settings:
     seed: int = 1
     skip: frozenset[str] = frozenset()
     pairs: int = PAIRS
+    beside: Path | None = None
+    """Another model, read with the same contexts: a GPT-2, say."""
 
 
 @dataclass(slots=True)
@@ -76,7 +79,10 @@ def evaluate(model: Path, settings: Settings, watch: Watch = unwatched) -> dict[
         measured = [marks(song) for song in gathered.songs]
         out |= {"data": _data(settings, gathered, measured), "missing": {}}
         if BITS not in settings.skip:
-            out |= _bits(subject, cache, gathered.songs, measured, settings, watch, clock, out["missing"])
+            with opened(settings.beside) if settings.beside is not None else nullcontext() as beside:
+                out["beside"] = None if beside is None else beside.json()
+                subjects = {"": subject} if beside is None else {"": subject, BESIDE: beside}
+                out |= _bits(subjects, cache, gathered.songs, measured, settings, watch, clock, out["missing"])
         out[MUSIC] = _music(subject, gathered.songs, settings, watch, out["missing"])
         clock.lap(MUSIC)
     return out | {"seconds": clock.seconds}
@@ -98,7 +104,7 @@ def _data(settings: Settings, gathered: Gathered, measured: Sequence[Marks]) -> 
 
 
 def _bits(
-    subject: Subject,
+    subjects: Mapping[str, Subject],
     cache: Cache | None,
     songs: Sequence[Song],
     measured: Sequence[Marks],
@@ -107,21 +113,16 @@ def _bits(
     clock: Clock,
     missing: dict[str, str],
 ) -> dict[str, Any]:
-    """The bits tables; what is missing is told why."""
+    """The bits tables of the subjects, by what stands before their contexts; what is missing is told why."""
     figures = Figures(songs, measured, settings.seed)
     runs = [song.tokens for song in songs]
-    contexts = []
-    for context in settings.contexts:
-        why = likelihood.why_not(subject.model, context)
-        if why:
-            missing[str(context)] = why
-        else:
-            contexts.append(context)
-    tokens = sum(map(len, runs))
-    with watch(tokens * (len(contexts) + 1), "Bits a note") as tick:
-        by_context = likelihood.bits(subject.path, contexts, runs, settings.workers, tick)
-        for context, found in zip(contexts, by_context, strict=True):
-            figures.add(str(context), found)
+    contexts = {name: _possible(name, subject, settings.contexts, missing) for name, subject in subjects.items()}
+    tokens, subject = sum(map(len, runs)), subjects[""]
+    with watch(tokens * (sum(map(len, contexts.values())) + 1), "Bits a note") as tick:
+        for name, lengths in contexts.items():
+            by_context = likelihood.bits(subjects[name].path, lengths, runs, settings.workers, tick)
+            for context, found in zip(lengths, by_context, strict=True):
+                figures.add(f"{name}{context}", found)
         clock.lap("contexts")
         own = likelihood.bits(subject.onnx or subject.path, [likelihood.OWN], runs, settings.workers, tick)
         figures.add(OWN, own[0])
@@ -144,8 +145,21 @@ def _bits(
     return out | {
         "bits_per_note": figures.bits_per_note(),
         "gain_4096_over_512": figures.gains(),
+        "saved_over_beside": figures.differences(),
         "ratios": figures.ratios(),
     }
+
+
+def _possible(name: str, subject: Subject, contexts: Sequence[int], missing: dict[str, str]) -> list[int]:
+    """The contexts that a model can be measured at; why not the others is told."""
+    out = []
+    for context in contexts:
+        why = likelihood.why_not(subject.model, context)
+        if why:
+            missing[f"{name}{context}"] = why
+        else:
+            out.append(context)
+    return out
 
 
 def _music(

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.bars import ALL, NOVEL, PARTS, REPEATED, SECOND_HALF, Marks
+from training.evaluation.bars import ALL, PARTS, SECOND_HALF, Marks
 from training.evaluation.baselines import MIXTURE, SONG_CACHE
 from training.evaluation.bootstrap import Bootstrap, Cell, Column
 from training.evaluation.song import Song
 
 OWN, XZ = "own", "xz"
+BESIDE = "beside "
+"""Before the context lengths of a second model."""
 EVERY_SET = "all"
 SHORT, LONG = "512", "4096"
 RATIOS = {
@@ -65,8 +67,13 @@ class Figures:
 
     def gains(self) -> dict[str, dict[str, Any]]:
         """{set: {part: cell}}: bits a note that context LONG saves over context SHORT; None without the two."""
+        return {name: {part: _json(self._saved(name, SHORT, LONG, part)) for part in PARTS} for name in self.names}
+
+    def differences(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """{set: {context: {part: cell}}}: bits a note that the model saves over the one beside it."""
+        contexts = [system.removeprefix(BESIDE) for system in self.systems if system.startswith(BESIDE)]
         return {
-            name: {part: _json(self._gain(name, part)) for part in (ALL, REPEATED, NOVEL, SECOND_HALF)}
+            name: {c: {part: _json(self._saved(name, BESIDE + c, c, part)) for part in PARTS} for c in contexts}
             for name in self.names
         }
 
@@ -85,12 +92,13 @@ class Figures:
         sums = self._sums.get((system, part))
         return None if sums is None else self._draws(name).quotient(sums[here], self._notes[part][here])
 
-    def _gain(self, name: str, part: str) -> Cell | None:
+    def _saved(self, name: str, without: str, given: str, part: str) -> Cell | None:
+        """Bits a note that `given` needs less than `without`, song by song."""
         here = self._of(name)
-        short, long = self._sums.get((SHORT, part)), self._sums.get((LONG, part))
-        if short is None or long is None:
+        more, less = self._sums.get((without, part)), self._sums.get((given, part))
+        if more is None or less is None:
             return None
-        return self._draws(name).quotient((short - long)[here], self._notes[part][here])
+        return self._draws(name).quotient((more - less)[here], self._notes[part][here])
 
     def _quotient(self, name: str, above: str, below: str, part: str) -> Cell | None:
         here = self._of(name)

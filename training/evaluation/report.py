@@ -9,6 +9,8 @@
                     training set), song_cache (the same and n-grams of the song so far), xz (each song alone)
                     part: all; repeated (bars with the same notes at the same positions as an earlier bar of the
                     song); novel (all else); second_half (of the song's tokens)
+    beside          the model of --beside, as `model`; null without. Its systems are "beside 512" ..
+    saved_over_beside   {set: {context: {part: cell}}}: bits a note that the model saves over it, on the same draws
     gain_4096_over_512  {set: {part: cell}}: bits a note saved, on the same draws
     ratios          {set: {context_512_to_mixture, own_to_xz, context_4096_to_song_cache,
                     context_4096_to_song_cache_second_half: cell}}
@@ -29,6 +31,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from training.evaluation.bars import ALL, NOVEL, PARTS, REPEATED, SECOND_HALF
+from training.evaluation.figures import BESIDE
 
 HEADINGS = {ALL: "all", REPEATED: "repeated bars", NOVEL: "novel bars", SECOND_HALF: "second half"}
 SYSTEMS = {
@@ -50,7 +53,8 @@ NOTHING = "-"
 def lines(result: Mapping[str, Any]) -> Iterator[str]:
     """The whole report."""
     model, data = result["model"], result["data"]
-    yield f"{model['path']}: {model['architecture']}, {model['parameters']:,} parameters"
+    for subject in filter(None, (model, result.get("beside"))):
+        yield f"{subject['path']}: {subject['architecture']}, {subject['parameters']:,} parameters"
     yield from _about(data)
     for name in result.get("bits_per_note", {}):
         yield ""
@@ -62,7 +66,7 @@ def lines(result: Mapping[str, Any]) -> Iterator[str]:
         found = result["music"][grid]
         title = f"answers {spoken}: {found['pairs']} pairs of {found['songs']} songs"
         yield from table(title, *music_rows(found["columns"]))
-    yield from (f"{SYSTEMS.get(name, name)}: not measured, {why}" for name, why in result["missing"].items())
+    yield from (f"{_label(name)}: not measured, {why}" for name, why in result["missing"].items())
     yield "seconds: " + ", ".join(f"{name} {spent:.0f}" for name, spent in result["seconds"].items())
 
 
@@ -70,8 +74,7 @@ def bits_rows(result: Mapping[str, Any], name: str) -> tuple[list[str], dict[str
     """Headings and rows of the bits table of a set."""
     rows = {}
     for system, parts in result["bits_per_note"][name].items():
-        label = SYSTEMS.get(system, f"model, context {system}")
-        rows[label] = [spoken(parts[part], 2) for part in PARTS]
+        rows[_label(system)] = [spoken(parts[part], 2) for part in PARTS]
     return list(HEADINGS.values()), rows
 
 
@@ -80,6 +83,9 @@ def ratio_rows(result: Mapping[str, Any], name: str) -> tuple[list[str], dict[st
     rows = {SPOKEN_RATIOS[ratio]: [spoken(cell, 3)] for ratio, cell in result["ratios"][name].items()}
     for part, cell in result["gain_4096_over_512"][name].items():
         rows[f"bits saved by 4096 over 512, {HEADINGS[part]}"] = [spoken(cell, 3)]
+    for context, parts in result["saved_over_beside"][name].items():
+        for part, cell in parts.items():
+            rows[f"bits saved over the model beside at {context}, {HEADINGS[part]}"] = [spoken(cell, 3)]
     return ["figure [95 % interval]"], rows
 
 
@@ -88,6 +94,13 @@ def music_rows(columns: Mapping[str, Any]) -> tuple[list[str], dict[str, list[st
     measures = dict.fromkeys(measure for cells in columns.values() for measure in cells)
     rows = {m: [spoken(cells.get(m), 3) for cells in columns.values()] for m in measures}
     return list(columns), rows
+
+
+def _label(system: str) -> str:
+    if system in SYSTEMS:
+        return SYSTEMS[system]
+    which, context = ("model beside", system.removeprefix(BESIDE)) if system.startswith(BESIDE) else ("model", system)
+    return f"{which}, context {context}" if context.isdecimal() else system
 
 
 def spoken(cell: Mapping[str, float] | None, digits: int) -> str:

@@ -42,7 +42,14 @@ def test_every_key_is_there_and_documented(data: Path, model: Path, tmp_path: Pa
     cache, picture = common_cache(tmp_path / "cache"), tmp_path / "table.png"
     found = result(data, "--model", model, "--train", cache, "--contexts", "512,4096", "--plot", picture)
     assert report.__doc__ is not None
-    for key in [*found, *found["data"], *found["model"], *found["ratios"]["all"], *found["baselines"]]:
+    for key in [
+        *found,
+        *found["data"],
+        *found["model"],
+        *found["ratios"]["all"],
+        *found["baselines"],
+        "saved_over_beside",
+    ]:
         assert key in report.__doc__, key
     assert set(found["bits_per_note"]) == {*found["data"]["sets"], "all"}
     for systems in found["bits_per_note"].values():
@@ -102,6 +109,28 @@ def test_gpt2_is_measured_as_far_as_its_positions_reach(data: Path, tmp_path: Pa
     assert "32 trained positions" in found["missing"]["64"]
     systems = found["bits_per_note"]["pop909"]
     assert systems["own"] == systems["32"]
+
+
+def test_a_model_beside_is_read_with_the_same_contexts_and_compared_song_by_song(
+    data: Path, model: Path, tmp_path: Path
+) -> None:
+    sizes = GPT2Config(n_layer=1, d_model=16, n_head=2, d_head=8, d_inner=16, context=64, vocab_size=SIZE)
+    path = tmp_path / "gpt2.pt"
+    checkpoint.save(checkpoint.Checkpoint(sizes, GPT2(sizes).state_dict(), {}), path)
+    found = result(data, "--model", model, "--beside", path, "--contexts", "64,128")
+    assert found["beside"]["architecture"] == "gpt2"
+    assert "64 trained positions" in found["missing"]["beside 128"]
+    for name, systems in found["bits_per_note"].items():
+        assert list(systems) == ["64", "128", "beside 64", "own", "xz"]
+        saved = systems["beside 64"]["novel"]["value"] - systems["64"]["novel"]["value"]
+        assert found["saved_over_beside"][name]["64"]["novel"]["value"] == pytest.approx(saved, abs=1e-9)
+    same = result(data, "--model", model, "--beside", model, "--contexts", "64")["saved_over_beside"]["all"]["64"][
+        "all"
+    ]
+    assert same == {"value": 0, "low": 0, "high": 0}
+    told = run(data, "--model", model, "--beside", path, "--split", "all", "--contexts", "64,128").stdout
+    assert "model beside, context 64" in told
+    assert "model beside, context 128: not measured" in told
 
 
 def test_the_report_is_readable(data: Path, model: Path) -> None:
