@@ -54,6 +54,8 @@ def stop_on_signals() -> Iterator[Event]:
 @click.option("--max-tokens", type=int, help="Length of the schedule in target tokens.")
 @click.option("--batch", type=int, help="Lanes.")
 @click.option("--lr", type=float, help="Learning rate after warm-up, held until the decay.")
+@click.option("--optimizer", type=click.Choice(settings_of.OPTIMIZERS), help="Muon with AdamW, or AdamW alone.")
+@click.option("--adamw-lr", type=float, help="AdamW's learning rate beside Muon.")
 @click.option("--decay-share", type=float, metavar="0..1", help="The last part of the schedule, in which it falls.")
 @click.option("--seed", type=int, help="Of the weights, the dropout and the order of pieces.")
 @click.option("--threads", type=int, help="CPU threads.")
