@@ -7,6 +7,7 @@ For T tokens (T free, at most 64, none across the end of a segment) and a ring o
     slot     [1] int64        the slot of the first token; T slots are written from there, round the ring
     rotation [2] int64        (C - t, t) with t = (slot + T) mod C: turns key order into slot order
     mask     [T, C] float32   0 where token i may look, -1e9 elsewhere
+    slot_long, rotation_long, mask_long    the same for the ring of the long layers, where a model has any
     k_l, v_l [1, H, C, dh]    of each layer; k_l_next, v_l_next may be the same buffers
     logits   [N, V] float32   after each of the N = T - first tokens
 
@@ -111,25 +112,28 @@ def _interface(info: ModelInfo) -> tuple[list[onnx.ValueInfoProto], list[onnx.Va
 
     number, real = TensorProto.INT64, TensorProto.FLOAT
     caches = [f"{kind}_{layer}" for layer in range(info.n_layer) for kind in "kv"]
-    ring = (1, info.n_head, info.capacity, info.d_head)
+
+    def cache(name: str) -> tuple[int, ...]:
+        return 1, info.n_head, info.capacity_of(info.ring_of(int(name[2:]))), info.d_head
+
     inputs = [
         value("token", number, "T"),
         value("first", number, 1),
-        value("slot", number, 1),
-        value("rotation", number, 2),
-        value("mask", real, "T", info.capacity),
-        *(value(name, real, *ring) for name in caches),
+        *(value(f"slot{ring}", number, 1) for ring in info.rings),
+        *(value(f"rotation{ring}", number, 2) for ring in info.rings),
+        *(value(f"mask{ring}", real, "T", info.capacity_of(ring)) for ring in info.rings),
+        *(value(name, real, *cache(name)) for name in caches),
     ]
     outputs = [value("logits", real, "N", info.vocab_size)]
-    return inputs, outputs + [value(f"{name}_next", real, *ring) for name in caches]
+    return inputs, outputs + [value(f"{name}_next", real, *cache(name)) for name in caches]
 
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
     """What a layer computes besides K and V."""
 
-    mask: str
-    """[rows, C]."""
+    masks: Mapping[str, str]
+    """By ring, [rows, C]."""
     count: str
     """[1]: how many rows."""
     cut: bool = False
@@ -174,10 +178,12 @@ class _Graph:
         self._constants(self._info)
         embedding = self._weight("embedding.weight")
         h = self._node("Mul", "h", [self._node("Gather", "embedded", [embedding, "token"]), "scale.embedding"])
-        every = _Rows("mask", self._node("Shape", "T", ["token"]))
-        last = _Rows(self._asked("mask"), self._node("Shape", "N", [self._asked("token")]), cut=True)
-        for layer in range(self._info.n_layer):
-            h = self._layer(layer, h, last if layer == self._info.n_layer - 1 else every)
+        info, top = self._info, self._info.n_layer - 1
+        every = _Rows({ring: f"mask{ring}" for ring in info.rings}, self._node("Shape", "T", ["token"]))
+        asked = {info.ring_of(top): self._asked(f"mask{info.ring_of(top)}")}
+        last = _Rows(asked, self._node("Shape", "N", [self._asked("token")]), cut=True)
+        for layer in range(info.n_layer):
+            h = self._layer(layer, h, last if layer == top else every)
         self._node("Gemm", "logits", [self._norm("norm", h), embedding, self._weight("logits_bias")], transB=1)
 
     def _constants(self, info: ModelInfo) -> None:
@@ -189,12 +195,13 @@ class _Graph:
         self._constant("shape.two_heads", [1, -1, 2 * heads, size], np.int64)
         self._constant("shape.joined", [-1, heads * size], np.int64)
         self._constant("shape.row", [1, heads, -1], np.int64)
-        self._constant("shape.scores", [1, heads, -1, info.capacity], np.int64)
+        for ring in info.rings:
+            self._constant(f"shape.scores{ring}", [1, heads, -1, info.capacity_of(ring)], np.int64)
+            self._constant(f"R{ring}", sinusoids(info.capacity_of(ring), info.d_model).T)  # [d, C + 1]
         self._constant("axis.row", [2], np.int64)
         self._constant("end", [np.iinfo(np.int64).max], np.int64)
         self._constant("scale.query", 1 / math.sqrt(size))
         self._constant("scale.embedding", math.sqrt(info.d_model))
-        self._constant("R", sinusoids(info.capacity, info.d_model).T)  # [d, C + 1]
 
     def _asked(self, value: str) -> str:
         """The rows of `value` whose logits are asked for, [T, ..] -> [N, ..]."""
@@ -207,7 +214,7 @@ class _Graph:
         k, v = self._remember(layer, x)
         if rows.cut:
             x, h = self._asked(x), self._asked(h)
-        heads = self._attention(f"{at}.attention", x, k, v, rows)  # [rows, H dh]
+        heads = self._attention(layer, x, k, v, rows)  # [rows, H dh]
         h = self._node("Gemm", f"{at}.h", [heads, self._weight(f"{at}.attention.o.weight"), h], transB=1)
         x = self._norm(f"{at}.norm2", h)
         w1, b1 = self._weight(f"{at}.ff1.weight"), self._weight(f"{at}.ff1.bias")
@@ -222,10 +229,10 @@ class _Graph:
         joined = self._node("Concat", f"{at}.kv.weight", weights, axis=0)  # [2 H dh, d]
         kv = self._by_head(self._node("Gemm", f"{at}.kv", [x, joined], transB=1), "shape.two_heads")
         parts = self._split(f"{at}.each", kv, "sizes.k_and_v", ("k", "v"), axis=1)
-        rings = (f"k_{layer}", f"v_{layer}")
+        caches, slot = (f"k_{layer}", f"v_{layer}"), f"slot{self._info.ring_of(layer)}"
         k, v = (
-            self._node("TensorScatter", f"{ring}_next", [ring, new, "slot"], axis=2, mode="circular")
-            for ring, new in zip(rings, parts, strict=True)
+            self._node("TensorScatter", f"{cache}_next", [cache, new, slot], axis=2, mode="circular")
+            for cache, new in zip(caches, parts, strict=True)
         )
         return k, v
 
@@ -234,26 +241,28 @@ class _Graph:
         value = self._node("Reshape", f"{value}.heads", [value, shape])
         return self._node("Transpose", f"{value}.first", [value], perm=[0, 2, 1, 3])
 
-    def _attention(self, at: str, x: str, k: str, v: str, rows: _Rows) -> str:
+    def _attention(self, layer: int, x: str, k: str, v: str, rows: _Rows) -> str:
         """x [rows, d], normed -> the heads' outputs side by side, [rows, H dh]."""
+        at, ring = f"layers.{layer}.attention", self._info.ring_of(layer)
         root = math.sqrt(self._info.d_head)
         u, bias_v = (self._weights[f"{at}.{name}"] / root for name in ("r_w_bias", "r_r_bias"))
         query = self._node("Mul", f"{at}.q.scaled", [self._weight(f"{at}.q.weight"), "scale.query"])
         query = self._node("Gemm", f"{at}.q", [x, query, self._constant(f"{at}.u", u.ravel())], transB=1)
         content = self._by_head(query, "shape.heads")  # (q + u) / sqrt(dh), [1, H, rows, dh]
         step = self._constant(f"{at}.v_minus_u", (bias_v - u)[None, :, None])  # [1, H, 1, dh]
-        scores = self._position_term(at, self._node("Add", f"{at}.position", [content, step]), rows)
+        query = self._node("Add", f"{at}.position", [content, step])
+        scores = self._position_term(at, query, ring, rows)
         heads = self._node("Attention", at, [content, k, v, scores], scale=1.0)  # [1, H, rows, dh]
         heads = self._node("Transpose", f"{at}.by_token", [heads], perm=[0, 2, 1, 3])
         return self._node("Reshape", f"{at}.joined", [heads, "shape.joined"])
 
-    def _position_term(self, at: str, query: str, rows: _Rows) -> str:
+    def _position_term(self, at: str, query: str, ring: str, rows: _Rows) -> str:
         """query (q + v) / sqrt(dh), [1, H, rows, dh] -> BD by slot plus mask, [1, H, rows, C].
 
         One matrix product per head: only constants of two dimensions are packed for the chip ahead of time.
         """
         heads = [str(i) for i in range(self._info.n_head)]
-        r = self._node("MatMul", f"{at}.r", [self._weight(f"{at}.r.weight"), "R"])  # [H dh, C + 1]
+        r = self._node("MatMul", f"{at}.r", [self._weight(f"{at}.r.weight"), f"R{ring}"])  # [H dh, C + 1]
         tables = self._split(f"{at}.r.heads", r, "sizes.d_head_each", heads, axis=0)  # H of [dh, C + 1]
         queries = self._split(f"{at}.position.heads", query, "sizes.one_head_each", heads, axis=1)
         products = [
@@ -263,7 +272,7 @@ class _Graph:
         scores = self._node("Concat", f"{at}.by_distance", products, axis=1)  # [1, H, rows, C + 1]
         scores = self._node("Reshape", f"{at}.row", [scores, "shape.row"])
         scores = self._node("Slice", f"{at}.shifted", [scores, rows.count, "end", "axis.row"])
-        scores = self._node("Reshape", f"{at}.by_key", [scores, "shape.scores"])
-        old, new = self._split(f"{at}.turn", scores, "rotation", ("old", "new"), axis=3)
+        scores = self._node("Reshape", f"{at}.by_key", [scores, f"shape.scores{ring}"])
+        old, new = self._split(f"{at}.turn", scores, f"rotation{ring}", ("old", "new"), axis=3)
         scores = self._node("Concat", f"{at}.by_slot", [new, old], axis=3)
-        return self._node("Add", f"{at}.masked", [scores, rows.mask])
+        return self._node("Add", f"{at}.masked", [scores, rows.masks[ring]])

@@ -30,7 +30,7 @@ def as_stored(model: TransformerXL) -> TransformerXL:
 def stream(model: TransformerXL, seed: int = 0) -> NDArray[np.int64]:
     """Random ids, as many as the memory holds and several segments more."""
     config = model.config
-    length = config.mem_len + 3 * config.tgt_len + REMAINDER % config.tgt_len
+    length = config.longest_memory + 3 * config.tgt_len + REMAINDER % config.tgt_len
     return np.random.default_rng(seed).integers(0, config.vocab_size, length)
 
 
@@ -47,9 +47,11 @@ def reference(model: TransformerXL, ids: NDArray[np.int64]) -> Reference:
 
 
 def _keys_and_values(model: TransformerXL, memory: Memory) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """K and V of the remembered hidden states, each [n_layer, n_head, m, d_head]."""
+    """K and V of the hidden states that all layers remember, each [n_layer, n_head, m, d_head]."""
+    shared = min(hidden.shape[1] for hidden in memory.hidden)
     layers: list[Layer] = list(model.layers)  # type: ignore[arg-type]  # ModuleList forgets what it holds
-    normed = [layer.norm1(hidden[0]) for layer, hidden in zip(layers, memory.hidden, strict=True)]  # [m, d]
+    past = [hidden[0, hidden.shape[1] - shared :] for hidden in memory.hidden]
+    normed = [layer.norm1(hidden) for layer, hidden in zip(layers, past, strict=True)]  # [m, d]
 
     def heads(projections: list[nn.Linear]) -> NDArray[np.float32]:
         found = torch.stack([projection(x) for projection, x in zip(projections, normed, strict=True)])

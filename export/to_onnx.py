@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import subprocess
 import sys
@@ -45,7 +44,7 @@ def export_run(
 
 def remembering(model: TransformerXL, mem_len: int) -> TransformerXL:
     """The same weights with another length of memory: positions are relative, so no weight depends on it."""
-    other = TransformerXL(dataclasses.replace(model.config, mem_len=mem_len))
+    other = TransformerXL(model.config.with_memory(mem_len))
     other.load_state_dict(model.state_dict())
     return other.eval()
 
@@ -86,6 +85,8 @@ def info_of(config: ModelConfig, training: Mapping[str, str], card: str, name: s
         mem_len=config.mem_len,
         vocab_size=config.vocab_size,
         capacity=config.mem_len + config.tgt_len + HEADROOM,
+        long_mem_len=config.long_mem_len,
+        long_layers=config.long_layers,
         training=dict(training),
         card=card,
         name=name,

@@ -37,7 +37,7 @@ class Reference:
     logits: NDArray[np.float32]
     """[n, V], after each token."""
     keys: NDArray[np.float32]
-    """[n_layer, n_head, m, d_head] of the last m positions: the final memory."""
+    """[n_layer, n_head, m, d_head] of the last m positions: the final memory, as far as all layers have it."""
     values: NDArray[np.float32]
 
     def save(self, path: Path) -> None:
@@ -95,7 +95,7 @@ def check(path: Path, reference: Reference, device: str = "cpu") -> Report:
 
 def _all_logits(session: Session, reference: Reference) -> tuple[NDArray[np.float32], int]:
     rng = np.random.default_rng(0)
-    headroom = session.info.capacity - session.info.mem_len - session.info.tgt_len
+    headroom = session.info.headroom
     session.reset()
     logits, rewinds = [], 0
     for piece in _cut(reference.ids, rng):
@@ -133,7 +133,7 @@ def _error(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
 def _median_ms(session: Session, length: int, times: int) -> float:
     """The median time of feeding `length` tokens behind a full memory, in milliseconds."""
     session.reset()
-    session.feed([0] * (session.info.tgt_len * (2 + session.info.mem_len // session.info.tgt_len)))
+    session.feed([0] * (session.info.tgt_len * (2 + session.info.longest_memory // session.info.tgt_len)))
     full, taken = session.snapshot(), []
     for _ in range(times):
         session.restore(full)  # at the start of a segment: the feed is one piece

@@ -11,7 +11,8 @@ One layer on a segment of T tokens behind m positions of memory, K = m + T (row 
     h_{l+1} = h' + W_2 relu(W_1 norm2(h') + b_1) + b_2
 
 and h_0 = sqrt(d_model) E[token], logits = norm(h_L) E^T + b. memory_l holds h_l (the layer's input, before
-norm1) of the last mem_len positions of earlier segments. Per head: u = r_w_bias, v = r_r_bias.
+norm1) of the last mem_len positions of earlier segments (in the long layers, of long_mem_len). Per head:
+u = r_w_bias, v = r_r_bias.
 
 Departures from the paper, each on purpose: pre-norm with a final norm (`pre_lnorm` in the paper's code; it
 trains without trouble at high learning rates); E tied; u and v of each layer (`untie_r`); SG stands after
@@ -35,7 +36,8 @@ Parameters, the names that export/ reads (weights are [out, in], as in torch.nn.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -61,6 +63,25 @@ class ModelConfig:
     mem_len: int
     vocab_size: int
     dropout: float = 0.1
+    long_mem_len: int = 0
+    long_layers: tuple[int, ...] = ()
+    """Layers (from 0) that remember long_mem_len tokens; the others remember mem_len. Few are enough for what lies far
+    back (Rae and Razavi 2020), and attention over a long memory is most of a step's work."""
+
+    def memory_of(self, layer: int) -> int:
+        """The memory of a layer, in tokens."""
+        return self.long_mem_len if layer in self.long_layers else self.mem_len
+
+    @property
+    def longest_memory(self) -> int:
+        """Of all layers."""
+        return max(self.memory_of(layer) for layer in range(self.n_layer))
+
+    def with_memory(self, length: int) -> ModelConfig:
+        """The config of a model that looks back `length` tokens: in its long layers, where it has any."""
+        if not self.long_layers or length <= self.mem_len:
+            return replace(self, mem_len=length, long_mem_len=0, long_layers=())
+        return replace(self, long_mem_len=length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +89,8 @@ class Memory:
     """What earlier segments left: replaced after every segment, never changed."""
 
     hidden: tuple[Tensor, ...]
-    """Per layer its inputs h_l, [B, m, d_model], m <= mem_len, oldest first, without gradient. (GPT-2 keeps its tokens
-    instead: one [B, m] int64.)"""
+    """Per layer its inputs h_l, [B, m, d_model], m <= its memory, oldest first, without gradient. (GPT-2 keeps its
+    tokens instead: one [B, m] int64.)"""
     valid: Tensor
     """[B] int64: so many of the newest positions belong to the lane's stream; the others are masked."""
 
@@ -142,18 +163,21 @@ def relative_shift(by_distance: Tensor) -> Tensor:
 class Hidden:
     """The keys that a query must not see: the future, and memory from before its lane's start."""
 
-    def __init__(self, valid: Tensor, qlen: int, mlen: int) -> None:
-        self._mlen = mlen
+    def __init__(self, valid: Tensor, qlen: int, mlens: Iterable[int]) -> None:
         self._future = torch.ones(qlen, qlen, dtype=torch.bool, device=valid.device).triu(1)  # [T, T]
-        self._before = (torch.arange(mlen, device=valid.device) < mlen - valid[:, None])[:, None, None]
-        self._some = bool(self._before.any())  # asked once a step, not once a layer
+        self._before: dict[int, Tensor | None] = {}
+        for mlen in set(mlens):
+            before = torch.arange(mlen, device=valid.device) < mlen - valid[:, None]
+            self._before[mlen] = before[:, None, None] if bool(before.any()) else None  # asked once a step
 
     @torch.no_grad()
     def hide(self, scores: Tensor) -> None:
         """Sets hidden places of [B, H, T, K] to -inf, in place; after a softmax their gradient is zero."""
-        scores[..., self._mlen :].masked_fill_(self._future, -torch.inf)
-        if self._some:
-            scores[..., : self._mlen].masked_fill_(self._before, -torch.inf)
+        mlen = scores.shape[-1] - len(self._future)
+        scores[..., mlen:].masked_fill_(self._future, -torch.inf)
+        before = self._before[mlen]
+        if before is not None:
+            scores[..., :mlen].masked_fill_(before, -torch.inf)
 
 
 class Layer(nn.Module):
@@ -214,14 +238,14 @@ class TransformerXL(nn.Module):
     def forward(self, tokens: Tensor, memory: Memory | None = None) -> tuple[Tensor, Memory]:
         """tokens [B, T] int64 (T is usually tgt_len) -> logits [B, T, vocab_size], memory for the next T."""
         memory = memory or self.empty_memory(tokens.shape[0])
-        qlen, mlen = tokens.shape[1], memory.hidden[0].shape[1]
-        hidden = Hidden(memory.valid, qlen, mlen)
+        qlen, mlens = tokens.shape[1], [past.shape[1] for past in memory.hidden]
+        hidden = Hidden(memory.valid, qlen, mlens)
         h = self.dropout(self.embedding(tokens) * math.sqrt(self.config.d_model))
-        r = sinusoids(qlen + mlen, self.config.d_model, h)
+        r = sinusoids(qlen + max(mlens), self.config.d_model, h)
         inputs = []
-        for layer, past in zip(self.layers, memory.hidden, strict=True):
+        for layer, past, mlen in zip(self.layers, memory.hidden, mlens, strict=True):
             inputs.append(h)
-            h = layer(h, past, r, hidden)
+            h = layer(h, past, r[-(qlen + mlen + 1) :], hidden)
         logits = functional.linear(self.norm(h), self.embedding.weight, self.logits_bias)
         return logits, self._next_memory(memory, inputs)
 
@@ -232,14 +256,13 @@ class TransformerXL(nn.Module):
         return Memory(hidden, torch.zeros(batch, dtype=torch.int64, device=weight.device))
 
     def _next_memory(self, memory: Memory, inputs: list[Tensor]) -> Memory:
-        size, qlen = self.config.mem_len, inputs[0].shape[1]
-        kept = min(memory.hidden[0].shape[1], max(size - qlen, 0))
+        sizes, qlen = map(self.config.memory_of, range(self.config.n_layer)), inputs[0].shape[1]
         with torch.no_grad():
             hidden = tuple(
-                torch.cat([past[:, past.shape[1] - kept :], h[:, max(qlen - size, 0) :]], 1)
-                for past, h in zip(memory.hidden, inputs, strict=True)
+                torch.cat([past[:, max(past.shape[1] + qlen - size, 0) :], h[:, max(qlen - size, 0) :]], 1)
+                for past, h, size in zip(memory.hidden, inputs, sizes, strict=True)
             )
-        return Memory(hidden, (memory.valid + qlen).clamp(max=size))
+        return Memory(hidden, (memory.valid + qlen).clamp(max=self.config.longest_memory))
 
 
 def sinusoids(klen: int, d_model: int, like: Tensor) -> Tensor:

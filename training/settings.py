@@ -13,6 +13,8 @@ from jamd.errors import ConfigError, did_you_mean
 
 CONFIGS = Path(__file__).parent / "configs"
 AMP = ("auto", "bf16", "fp32")
+INTEGERS = "tuple[int, ...]"
+"""The type of a list of whole numbers, as its field spells it."""
 OPTIMIZERS = MUON, ADAMW = "muon", "adamw"
 XL_NAME, GPT2_NAME = ARCHITECTURES = ("transformer-xl", "gpt2")
 
@@ -30,12 +32,21 @@ class ModelSizes:
     """Tokens of a segment."""
     mem_len: int = 512
     """Tokens of memory behind it."""
+    long_mem_len: int = 0
+    """Tokens of memory of the long_layers."""
+    long_layers: tuple[int, ...] = ()
+    """Layers, counted from 0, that look further back than the others."""
     dropout: float = 0.1
     architecture: str = XL_NAME
     """transformer-xl, or gpt2: the GPT-2 to compare with a Transformer-XL of these sizes. It has the same depth and
     width and as many target tokens a step; its d_inner is whatever gives it as many parameters."""
     context: int = 1024
     """Positions of a GPT-2, tokens of its window (a Transformer-XL has none)."""
+
+    @property
+    def longest_memory(self) -> int:
+        """Tokens, of all layers."""
+        return max(self.mem_len, self.long_mem_len)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +149,19 @@ def _checked(kind: type[_Table], table: Mapping[str, Any], where: str) -> _Table
     missing = [n for n, f in fields.items() if f.default is dataclasses.MISSING and n not in table]
     if missing:
         raise ConfigError(f"{where}: {', '.join(missing)} not set.", "configs/S.toml shows every size.")
-    made = kind(**table)
+    made = kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
     _check_whole(made, where)
     return made
 
 
 def _check_value(what: str, type_name: str, value: object) -> None:
+    if isinstance(value, list | tuple) and type_name == INTEGERS:
+        for one in value:
+            _check_value(what, "int", one)
+        return
     kinds: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,)}
-    right = kinds[type_name]
-    if isinstance(value, bool) or not isinstance(value, right):
-        raise ConfigError(f"{what} = {value!r} is not of type {type_name}.")
+    if isinstance(value, bool) or not isinstance(value, kinds.get(type_name, ())):
+        raise ConfigError(f"{what} = {value!r} is not of type {'list of int' if type_name == INTEGERS else type_name}.")
     if isinstance(value, int | float) and value < 0:
         raise ConfigError(f"{what} = {value} is below 0.")
 
@@ -164,9 +178,19 @@ def _check_whole(made: ModelSizes | TrainSettings, where: str) -> None:
             raise ConfigError(f"{where}: {name} must be more than 0.")
     if isinstance(made, ModelSizes) and (made.d_model % 2 or made.dropout >= 1):
         raise ConfigError(f"{where}: d_model must be even, dropout less than 1.")
+    if isinstance(made, ModelSizes):
+        _check_long_layers(made, where)
     if isinstance(made, TrainSettings) and made.decay_share > 1:
         raise ConfigError(f"{where}: decay_share = {made.decay_share} is more than 1.")
     for key, known in (("amp", AMP), ("architecture", ARCHITECTURES), ("optimizer", OPTIMIZERS)):
         value = getattr(made, key, known[0])
         if value not in known:
             raise ConfigError(f'{where}: {key} = "{value}".', f"One of {', '.join(known)}.")
+
+
+def _check_long_layers(made: ModelSizes, where: str) -> None:
+    if any(layer >= made.n_layer for layer in made.long_layers):
+        raise ConfigError(f"{where}: long_layers = {list(made.long_layers)}.", f"Layers are 0 to {made.n_layer - 1}.")
+    too_short = 0 < made.long_mem_len <= made.mem_len
+    if too_short or bool(made.long_layers) != bool(made.long_mem_len):
+        raise ConfigError(f"{where}: long_layers go with a long_mem_len above mem_len.", "Set both or neither.")

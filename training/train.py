@@ -134,7 +134,7 @@ class Trainer:
 
     @property
     def _mem_len(self) -> int:
-        train, mem_len = self.settings.train, self.settings.model.mem_len
+        train, mem_len = self.settings.train, self.settings.model.longest_memory
         return min(train.short_mem_len, mem_len) if self.fraction < train.short_share else mem_len
 
     def _keep_hold(self) -> None:

@@ -6,10 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from jamd.errors import ModelError
 from jamd.remi import vocabulary
 
+COMMON, LONG = "", "_long"
+"""Rings of memory, and what the graph's inputs of each end in: mask, mask_long."""
+LONG_MEM_LEN, LONG_LAYERS = "long_mem_len", "long_layers"
 FORMAT = "1"
 """Names the graph's inputs and outputs (export/graph.py); another number is another contract."""
 EXPORT_HINT = "Export the model again with `python -m export`, or name another file with --model."
@@ -34,6 +38,10 @@ class ModelInfo:
     vocab_size: int
     capacity: int
     """Slots of the ring: mem_len + tgt_len + headroom for rewinding."""
+    long_mem_len: int = 0
+    """The same for the long layers, which look further back, in a ring of their own; 0: there are none."""
+    long_layers: tuple[int, ...] = ()
+    """Counted from 0."""
     fingerprint: str = vocabulary.FINGERPRINT
     """Of the vocabulary table the model was trained with."""
     training: Mapping[str, str] = field(default_factory=dict)
@@ -44,11 +52,39 @@ class ModelInfo:
     """What people call it: the file's name without its ending."""
 
     def __post_init__(self) -> None:
-        small = [name for name in SIZES if getattr(self, name) < 1]
+        small = [name for name in SIZES if name != LONG_MEM_LEN and getattr(self, name) < 1]
         if small:
             raise ValueError(f"{', '.join(small)} must be positive")
         if self.capacity < self.mem_len + self.tgt_len:
             raise ValueError(f"capacity {self.capacity} is less than mem_len {self.mem_len} + tgt_len {self.tgt_len}")
+        if any(layer not in range(self.n_layer) for layer in self.long_layers):
+            raise ValueError(f"long_layers {self.long_layers} are not among {self.n_layer}")
+        too_short = 0 < self.long_mem_len <= self.mem_len
+        if too_short or bool(self.long_layers) != bool(self.long_mem_len):
+            raise ValueError(f"long_mem_len {self.long_mem_len} does not fit long_layers {self.long_layers}")
+
+    @property
+    def longest_memory(self) -> int:
+        """Tokens before its segment that a token sees in the layers that look furthest back."""
+        return max(self.mem_len, self.long_mem_len)
+
+    @property
+    def headroom(self) -> int:
+        """Tokens that may be taken back at no cost."""
+        return self.capacity - self.mem_len - self.tgt_len
+
+    def ring_of(self, layer: int) -> str:
+        """The ring that a layer's memory stands in: COMMON or LONG."""
+        return LONG if layer in self.long_layers else COMMON
+
+    def capacity_of(self, ring: str) -> int:
+        """Slots of a ring."""
+        return self.capacity if ring == COMMON else self.long_mem_len + self.tgt_len + self.headroom
+
+    @property
+    def rings(self) -> tuple[str, ...]:
+        """The rings that there are."""
+        return (COMMON, LONG) if self.long_layers else (COMMON,)
 
     @property
     def parameters(self) -> int:
@@ -62,7 +98,8 @@ class ModelInfo:
     @property
     def memory_bytes(self) -> int:
         """Bytes of K and V in all slots of all layers, float32."""
-        return 2 * self.n_layer * self.capacity * self.n_head * self.d_head * 4
+        slots = sum(self.capacity_of(self.ring_of(layer)) for layer in range(self.n_layer))
+        return 2 * slots * self.n_head * self.d_head * 4
 
     def to_metadata(self) -> dict[str, str]:
         """The strings that ride in the .onnx file."""
@@ -72,6 +109,7 @@ class ModelInfo:
             "jamd": FORMAT,
             "vocabulary": self.fingerprint,
             **sizes,
+            LONG_LAYERS: " ".join(map(str, self.long_layers)),
             "training": training,
             "card": self.card,
         }
@@ -95,7 +133,9 @@ class ModelInfo:
                 "Use a model that was trained with this version of jamd.",
             )
         try:
-            sizes = {name: int(metadata[name]) for name in SIZES}
+            sizes: dict[str, Any] = {name: int(metadata[name]) for name in SIZES if name != LONG_MEM_LEN}
+            sizes[LONG_MEM_LEN] = int(metadata.get(LONG_MEM_LEN, 0))  # files of before there was one
+            sizes[LONG_LAYERS] = tuple(map(int, metadata.get(LONG_LAYERS, "").split()))
             training = {str(k): str(v) for k, v in json.loads(metadata.get("training", "{}")).items()}
             card = metadata.get("card", "")
             info = cls(**sizes, fingerprint=metadata["vocabulary"], training=training, card=card, name=where.stem)

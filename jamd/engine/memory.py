@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
@@ -46,16 +48,23 @@ class Memory:
 
     def _bank(self) -> dict[str, ort.OrtValue]:
         info = self.info
-        names = [f"{kind}_{layer}" for layer in range(info.n_layer) for kind in ("k", "v")]
-        shape = (1, info.n_head, info.capacity, info.d_head)
+        shapes = {
+            f"{kind}_{layer}": (1, info.n_head, info.capacity_of(info.ring_of(layer)), info.d_head)
+            for layer in range(info.n_layer)
+            for kind in ("k", "v")
+        }
         if self._device != "cpu":
-            nothing = np.zeros(shape, np.float32)
-            return {name: ort.OrtValue.ortvalue_from_numpy(nothing, self._device, 0) for name in names}
+            nothing = {shape: np.zeros(shape, np.float32) for shape in set(shapes.values())}
+            return {n: ort.OrtValue.ortvalue_from_numpy(nothing[s], self._device, 0) for n, s in shapes.items()}
         # In one piece: large pages, and a snapshot is one copy. Written now: a first touch in play costs more.
-        block = np.empty((len(names), *shape), np.float32)
+        block = np.empty(sum(map(math.prod, shapes.values())), np.float32)
         block.fill(0)
         self._blocks.append(block)
-        return {name: ort.OrtValue.ortvalue_from_numpy(part) for name, part in zip(names, block, strict=True)}
+        parts = np.split(block, np.cumsum([math.prod(shape) for shape in shapes.values()])[:-1])
+        return {
+            name: ort.OrtValue.ortvalue_from_numpy(part.reshape(shape))
+            for (name, shape), part in zip(shapes.items(), parts, strict=True)
+        }
 
 
 class Spares:

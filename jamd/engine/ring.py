@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from jamd.engine.info import ModelInfo
+from jamd.engine.info import COMMON, ModelInfo
 
 MAX_PIECE = 64
 """Most tokens that one run takes: at 64 a token costs a sixth of a single step, and more gains little."""
@@ -38,11 +38,12 @@ class Ring:
     _serials = itertools.count()
     """One series for all rings: a mark of one ring can never be taken for a mark of another."""
 
-    def __init__(self, info: ModelInfo) -> None:
+    def __init__(self, info: ModelInfo, name: str = COMMON) -> None:
         self.position = 0
-        self._tgt_len, self._mem_len, self._capacity = info.tgt_len, info.mem_len, info.capacity
-        self._held = np.full(info.capacity, EMPTY)
-        self._serial = np.full(info.capacity, EMPTY)
+        self._tgt_len, self._capacity = info.tgt_len, info.capacity_of(name)
+        self._mem_len = info.mem_len if name == COMMON else info.long_mem_len
+        self._held = np.full(self._capacity, EMPTY)
+        self._serial = np.full(self._capacity, EMPTY)
         self._triangle = np.where(np.tri(MAX_PIECE, dtype=bool), np.float32(0), HIDDEN)
 
     def copy(self) -> Ring:
@@ -68,6 +69,11 @@ class Ring:
         if count > head:
             yield slice(0, count - head)
 
+    @property
+    def slot(self) -> int:
+        """The slot of the next token."""
+        return self.position % self._capacity
+
     def rotation(self, length: int) -> tuple[int, int]:
         """Where to cut columns in key order, the piece's last key last, to bring them into slot order."""
         tail = (self.position + length) % self._capacity
@@ -85,9 +91,9 @@ class Ring:
             out[:, span] = self._triangle[:length, done : done + width]
             done += width
 
-    def advance(self, length: int) -> None:
-        """The next `length` tokens stand in their slots now."""
-        serial, first = next(self._serials), self.position
+    def advance(self, length: int, serial: int | None = None) -> None:
+        """The next `length` tokens stand in their slots now, written by the run of that number (else of a new one)."""
+        serial, first = next(self._serials) if serial is None else serial, self.position
         for span in self.spans(first, first + length):
             width = span.stop - span.start
             self._held[span] = np.arange(first, first + width)
@@ -117,3 +123,38 @@ class Ring:
             )
         self._held[self._held >= mark.position] = EMPTY
         self.position = mark.position
+
+
+class Rings:
+    """A model's rings: the common one, and that of its long layers if there are any. They move as one."""
+
+    def __init__(self, info: ModelInfo) -> None:
+        self.common = Ring(info)
+        self.by_name = {name: self.common if name == COMMON else Ring(info, name) for name in info.rings}
+
+    @property
+    def position(self) -> int:
+        """Tokens since the stream's start."""
+        return self.common.position
+
+    def copy(self) -> Rings:
+        """Equal rings that go their own way."""
+        other = object.__new__(Rings)
+        other.by_name = {name: ring.copy() for name, ring in self.by_name.items()}
+        other.common = other.by_name[COMMON]
+        return other
+
+    def advance(self, length: int) -> None:
+        """The next `length` tokens stand in their slots now."""
+        serial = next(Ring._serials)
+        for ring in self.by_name.values():
+            ring.advance(length, serial)
+
+    def holds(self, mark: Mark) -> bool:
+        """True while all that the token after `mark` may see is there."""
+        return all(ring.holds(mark) for ring in self.by_name.values())
+
+    def rewind(self, mark: Mark) -> None:
+        """Forgets what came after `mark`; ValueError when what stood before it has been overwritten."""
+        for ring in sorted(self.by_name.values(), key=lambda ring: ring.holds(mark)):  # who refuses comes first
+            ring.rewind(mark)

@@ -95,10 +95,14 @@ def _info(inference: Any, path: Path) -> ModelInfo:
     """The file's metadata, checked against the graph's own shapes."""
     info = ModelInfo.from_metadata(inference.get_modelmeta().custom_metadata_map, path)
     shapes = {value.name: value.shape for value in inference.get_inputs()}
-    cache = [1, info.n_head, info.capacity, info.d_head]
-    expected = {f"{kind}_{layer}": cache for layer in range(info.n_layer) for kind in "kv"}
+    expected = {
+        f"{kind}_{layer}": [1, info.n_head, info.capacity_of(info.ring_of(layer)), info.d_head]
+        for layer in range(info.n_layer)
+        for kind in "kv"
+    }
+    places = {f"{name}{ring}" for name in ("slot", "rotation", "mask") for ring in info.rings}
     held = {name: shape for name, shape in shapes.items() if name[:2] in ("k_", "v_")}
-    if held != expected or not {"token", "first", "slot", "rotation", "mask"} <= shapes.keys():
+    if held != expected or not places | {"token", "first"} <= shapes.keys():
         raise ModelError(f"{path}: the graph is not what its metadata says.", EXPORT_HINT)
     return info
 

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from jamd.engine.info import ModelInfo
 from jamd.engine.memory import Memory, Spares
-from jamd.engine.ring import MAX_PIECE, Mark, Ring
+from jamd.engine.ring import MAX_PIECE, Mark, Ring, Rings
 from jamd.engine.runtime import CUDA_HINT, ORT_ERRORS, Runtime
 from jamd.errors import ModelError
 
@@ -31,7 +32,22 @@ class Snapshot:
     """
 
     memory: Memory
-    ring: Ring
+    rings: Rings
+
+
+class _Places:
+    """What a run is told of a ring; the arrays stay where they are."""
+
+    def __init__(self, capacity: int) -> None:
+        self.slot = np.zeros(1, np.int64)
+        self.rotation = np.zeros(2, np.int64)
+        self.mask = np.zeros((MAX_PIECE, capacity), np.float32)
+
+    def fill(self, ring: Ring, length: int) -> None:
+        """For a run of the next `length` tokens."""
+        self.slot[0] = ring.slot
+        self.rotation[:] = ring.rotation(length)
+        ring.mask(self.mask[:length])
 
 
 class Session:
@@ -46,13 +62,11 @@ class Session:
         self._runtime = runtime
         self._memory = Memory(runtime.info, runtime.device, runtime.banks)
         self._spares = Spares(runtime.info, runtime.device)
-        self._ring = Ring(runtime.info)
+        self._rings = Rings(runtime.info)
         self._runs: dict[tuple[int, int, int], ort.IOBinding] = {}  # by length, rows asked for and bank
         self._tokens = np.zeros(MAX_PIECE, np.int64)
         self._first = np.zeros(1, np.int64)
-        self._slot = np.zeros(1, np.int64)
-        self._rotation = np.zeros(2, np.int64)
-        self._mask = np.zeros((MAX_PIECE, runtime.info.capacity), np.float32)
+        self._places = {name: _Places(runtime.info.capacity_of(name)) for name in runtime.info.rings}
         self._logits = np.zeros((MAX_PIECE, runtime.info.vocab_size), np.float32)
 
     @classmethod
@@ -84,7 +98,7 @@ class Session:
     @property
     def position(self) -> int:
         """Tokens fed since the stream's start."""
-        return self._ring.position
+        return self._rings.position
 
     def step(self, token: int) -> Logits:
         """Feeds one token; the logits of what comes next, [V]."""
@@ -104,24 +118,24 @@ class Session:
 
     def reset(self) -> None:
         """Begins a new stream: nothing has been fed."""
-        self._ring = Ring(self.info)
+        self._rings = Rings(self.info)
 
     def mark(self) -> Mark:
         """A place to rewind to."""
-        return self._ring.mark()
+        return self._rings.common.mark()
 
     def holds(self, mark: Mark) -> bool:
         """True while `rewind(mark)` is possible: at least capacity - mem_len - tgt_len tokens long."""
-        return self._ring.holds(mark)
+        return self._rings.holds(mark)
 
     def rewind(self, mark: Mark) -> None:
         """Goes back to `mark` at no cost; ValueError when what stood before it has been overwritten."""
-        self._ring.rewind(mark)
+        self._rings.rewind(mark)
 
     def snapshot(self) -> Snapshot:
         """A copy of everything, to go back further than `rewind` can."""
         memory = self._spares.copy_of(self._memory)
-        snapshot = Snapshot(memory, self._ring.copy())
+        snapshot = Snapshot(memory, self._rings.copy())
         weakref.finalize(snapshot, self._spares.take, memory).atexit = False
         return snapshot
 
@@ -130,7 +144,7 @@ class Session:
         if snapshot.memory.info is not self.info:
             raise ValueError("a snapshot must be of the same loaded model")
         self._memory.copy_from(snapshot.memory)
-        self._ring = snapshot.ring.copy()
+        self._rings = snapshot.rings.copy()
 
     def fork(self, into: Session | None = None) -> Session:
         """An independent session in the same state that shares the weights; `into` reuses an earlier fork."""
@@ -138,13 +152,14 @@ class Session:
         if fork._runtime is not self._runtime:
             raise ValueError("a fork must be of the same loaded model")
         fork._memory.copy_from(self._memory)
-        fork._ring = self._ring.copy()
+        fork._rings = self._rings.copy()
         return fork
 
     def kv(self, first: int, last: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """K and V at positions first .. last - 1, each [n_layer, n_head, n, d_head]: for checks alone."""
-        slots = np.arange(first, last) % self.info.capacity
-        k, v = ([self._memory.read(f"{kind}_{i}")[:, slots] for i in range(self.info.n_layer)] for kind in "kv")
+        info, positions = self.info, np.arange(first, last)
+        slots = [positions % info.capacity_of(info.ring_of(layer)) for layer in range(info.n_layer)]
+        k, v = ([self._memory.read(f"{kind}_{i}")[:, at] for i, at in enumerate(slots)] for kind in "kv")
         return np.stack(k), np.stack(v)
 
     # one run
@@ -155,21 +170,20 @@ class Session:
         if tokens.size and not 0 <= tokens.min() <= tokens.max() < self.info.vocab_size:
             raise ValueError(f"token ids run from 0 to {self.info.vocab_size - 1}")
         while tokens.size:
-            length = self._ring.piece(tokens.size)
+            length = self._rings.common.piece(tokens.size)
             yield self._run(tokens[:length], length if each else 1)
             tokens = tokens[length:]
 
     def _run(self, tokens: NDArray[np.int64], rows: int) -> Logits:
         """Feeds one piece; logits after each of its last `rows` tokens, [rows, V]."""
-        length, ring = len(tokens), self._ring
+        length = len(tokens)
         self._tokens[:length] = tokens
         self._first[0] = length - rows
-        self._slot[0] = ring.position % self.info.capacity
-        self._rotation[:] = ring.rotation(length)
-        ring.mask(self._mask[:length])
+        for name, ring in self._rings.by_name.items():
+            self._places[name].fill(ring, length)
         self._runtime.inference.run_with_iobinding(self._binding(length, rows))
         self._memory.flip()
-        ring.advance(length)
+        self._rings.advance(length)
         return self._logits[:rows]
 
     def _binding(self, length: int, rows: int) -> ort.IOBinding:
@@ -194,13 +208,13 @@ class Session:
         return run
 
     def _bind_inputs(self, run: ort.IOBinding, length: int) -> None:
-        inputs = {
+        inputs: dict[str, NDArray[Any]] = {
             "token": self._tokens[:length],
             "first": self._first,
-            "slot": self._slot,
-            "rotation": self._rotation,
-            "mask": self._mask[:length],
         }
+        for ring, places in self._places.items():
+            inputs |= {f"slot{ring}": places.slot, f"rotation{ring}": places.rotation}
+            inputs[f"mask{ring}"] = places.mask[:length]
         for name, array in inputs.items():
             run.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(array))
 

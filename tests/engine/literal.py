@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,21 +13,30 @@ from jamd.engine.info import ModelInfo
 Array = NDArray[np.float64]
 
 
-def segment_start(info: ModelInfo) -> Callable[[int], int]:
-    """The first position that the token at t sees: mem_len before its segment's start, as in training."""
-    return lambda t: max(0, t // info.tgt_len * info.tgt_len - info.mem_len)
+FirstSeen = Callable[[int, int], int]
+"""(layer, t) -> the first position that the token at t sees in that layer."""
 
 
-def sliding_start(info: ModelInfo) -> Callable[[int], int]:
+def segment_start(info: ModelInfo) -> FirstSeen:
+    """The memory's length before the start of the token's segment, as in training."""
+    return lambda layer, t: max(0, t // info.tgt_len * info.tgt_len - memory_of(info, layer))
+
+
+def sliding_start(info: ModelInfo) -> FirstSeen:
     """The control: a window of the same greatest length that slides with every token."""
-    return lambda t: max(0, t + 1 - info.mem_len - info.tgt_len)
+    return lambda layer, t: max(0, t + 1 - memory_of(info, layer) - info.tgt_len)
+
+
+def memory_of(info: ModelInfo, layer: int) -> int:
+    """Tokens that a layer remembers."""
+    return info.long_mem_len if layer in info.long_layers else info.mem_len
 
 
 def literal(
     weights: dict[str, NDArray[np.float32]],
     info: ModelInfo,
     ids: Sequence[int],
-    first_seen: Callable[[int], int],
+    first_seen: FirstSeen,
 ) -> tuple[Array, Array, Array]:
     """Logits [n, V] after each token, and K and V of all positions, [n_layer, n_head, n, d_head]."""
     w = {name: value.astype(np.float64) for name, value in weights.items()}
@@ -34,7 +44,7 @@ def literal(
     h = embedding[np.asarray(ids)] * np.sqrt(info.d_model)  # [n, d]
     keys, values = [], []
     for layer in range(info.n_layer):
-        h, k, v = _layer(w, info, f"layers.{layer}", h, first_seen)
+        h, k, v = _layer(w, info, f"layers.{layer}", h, partial(first_seen, layer))
         keys.append(k)
         values.append(v)
     logits = _norm(h, w["norm.weight"], w["norm.bias"]) @ embedding.T + w["logits_bias"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import runpy
 from pathlib import Path
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 
 torch = pytest.importorskip("torch", reason="torch is not installed: the train extra brings it")
 
-from export import runtimes, to_onnx  # noqa: E402  (they need torch)
+from export import runtimes, to_onnx, weights  # noqa: E402  (they need torch)
 from export.__main__ import main  # noqa: E402
 from export.graph import shapes  # noqa: E402
 from export.reference import as_stored, reference, stream, weights_of  # noqa: E402
@@ -117,6 +118,16 @@ def test_the_command_exports_and_its_last_line_is_json(run: Path, tmp_path: Path
     said = json.loads(done.output.splitlines()[-1])
     assert said["bytes"] == out.stat().st_size
     assert len(said["parity"]) == 1
+
+
+def test_a_model_with_long_layers_is_exported_with_parity(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    made = TransformerXL(dataclasses.replace(CONFIG, long_mem_len=3 * CONFIG.mem_len + 1, long_layers=(0,))).eval()
+    out = tmp_path / "m.onnx"
+    (report,) = to_onnx.export_model(made, out, {}, versions=("",))
+    assert report.passed
+    assert report.tokens > made.config.longest_memory + 2 * CONFIG.tgt_len
+    assert weights.load(out).config == dataclasses.replace(made.config, dropout=weights.load(out).config.dropout)
 
 
 @pytest.mark.parametrize("mem_len", [3, CONFIG.mem_len, 200])

@@ -15,6 +15,7 @@ from training.model import Memory, ModelConfig, TransformerXL, parameters_of, re
 CONFIG = ModelConfig(
     n_layer=2, d_model=12, n_head=2, d_head=5, d_inner=16, tgt_len=4, mem_len=10, vocab_size=23, dropout=0.0
 )
+LONG = dataclasses.replace(CONFIG, n_layer=3, mem_len=6, long_mem_len=17, long_layers=(1,))
 CLOSE = {"rtol": 1e-9, "atol": 1e-10}
 
 
@@ -60,9 +61,9 @@ class Literal:
         """Logits after each token; afterwards `past` is the memory of the next segment."""
         now: list[list[torch.Tensor]] = [[] for _ in self.past]
         out = [self._token(token, now) for token in tokens]
-        for old, new in zip(self.past, now, strict=True):
+        for layer, (old, new) in enumerate(zip(self.past, now, strict=True)):
             old.extend(h.detach() for h in new)
-            del old[: max(0, len(old) - self.config.mem_len)]
+            del old[: max(0, len(old) - self.config.memory_of(layer))]
         return out
 
     def _token(self, token: int, now: list[list[torch.Tensor]]) -> torch.Tensor:
@@ -97,8 +98,11 @@ class Literal:
         return sum(a * (wv @ x) for a, x in zip(weights, known, strict=True))
 
 
-def test_model_equals_the_formulas_over_a_stream_longer_than_the_memory_and_across_a_lane_reset() -> None:
-    model = model_of()
+@pytest.mark.parametrize("config", [CONFIG, LONG])
+def test_model_equals_the_formulas_over_a_stream_longer_than_the_memory_and_across_a_lane_reset(
+    config: ModelConfig,
+) -> None:
+    model = model_of(config)
     lanes = [Literal(model), Literal(model)]
     memory = None
     for number, tokens in enumerate(stream(2, 7)):
@@ -110,12 +114,13 @@ def test_model_equals_the_formulas_over_a_stream_longer_than_the_memory_and_acro
             wanted = torch.stack(literal.segment(tokens[lane].tolist()))
             torch.testing.assert_close(logits[lane], wanted, **CLOSE)
             for held, past in zip(memory.hidden, literal.past, strict=True):
-                assert memory.valid[lane] == len(past)
+                assert min(memory.valid[lane], held.shape[1]) == len(past)
                 torch.testing.assert_close(held[lane, held.shape[1] - len(past) :], torch.stack(past), **CLOSE)
 
 
-def test_gradients_equal_those_of_the_formulas() -> None:
-    model = model_of()
+@pytest.mark.parametrize("config", [CONFIG, LONG])
+def test_gradients_equal_those_of_the_formulas(config: ModelConfig) -> None:
+    model = model_of(config)
     literal, memory = Literal(model), None
     segments = stream(1, 4)
     for tokens in segments:
@@ -182,6 +187,13 @@ def test_a_shortened_memory_is_that_of_a_model_with_less() -> None:
         wanted, short_memory = short(tokens, short_memory)
         torch.testing.assert_close(logits, wanted, **CLOSE)
     assert memory.newest(6).valid.tolist() == [6, 6]
+
+
+def test_a_shorter_context_shortens_the_long_layers_and_the_others_no_further() -> None:
+    assert LONG.with_memory(12) == dataclasses.replace(LONG, long_mem_len=12)
+    assert LONG.with_memory(4) == dataclasses.replace(LONG, mem_len=4, long_mem_len=0, long_layers=())
+    assert CONFIG.with_memory(4) == dataclasses.replace(CONFIG, mem_len=4)
+    assert (LONG.longest_memory, CONFIG.longest_memory) == (17, CONFIG.mem_len)
 
 
 def test_the_future_is_not_heard() -> None:

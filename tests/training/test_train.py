@@ -355,6 +355,25 @@ def test_a_wrong_setting_is_named(tmp_path: Path, line: str, said: str) -> None:
     assert said in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        ("[0, 9]", "Layers are 0 to"),
+        ("[0.5]", "type int"),
+        ('"all"', "list of int"),
+        ("[]", "Set both or neither"),
+    ],
+)
+def test_long_layers_that_cannot_be_are_named(tmp_path: Path, layers: str, said: str) -> None:
+    sizes = "n_layer = 2\nd_model = 8\nn_head = 2\nd_head = 4\nd_inner = 8\nmem_len = 8\nlong_mem_len = 16\n"
+    (tmp_path / "x.toml").write_text(f"[model]\n{sizes}long_layers = [1]\n")
+    assert settings.load(str(tmp_path / "x.toml")).model.long_layers == (1,)
+    (tmp_path / "x.toml").write_text(f"[model]\n{sizes}long_layers = {layers}\n")
+    with pytest.raises(ConfigError) as refused:
+        settings.load(str(tmp_path / "x.toml"))
+    assert said in str(refused.value)
+
+
 def test_a_missing_size_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_text("[model]\nn_layer = 2\n")
     with pytest.raises(ConfigError, match="d_model"):

@@ -120,7 +120,7 @@ def _segments(model: TransformerXL, job: Job) -> list[Bits]:
     """Transformer-XL: the lanes flow side by side; a lane that is over is left out."""
     sizes = model.config
     segment = sizes.tgt_len if job.context == OWN else min(sizes.tgt_len, job.context)
-    stream = Stream(model, segment, sizes.mem_len if job.context == OWN else job.context - segment)
+    stream = Stream(model, segment, sizes.longest_memory if job.context == OWN else job.context - segment)
     rows, lengths = _padded(job.runs)
     found = []
     for first in range(0, rows.shape[1] - 1, segment):

@@ -28,9 +28,10 @@ class Stream:
     """Lanes that begin together and may end one by one, the last first. Owned by one thread."""
 
     def __init__(self, model: TransformerXL, segment: int, mem_len: int) -> None:
-        self._model, self._mem_len = model, mem_len
+        config = model.config.with_memory(mem_len)
+        self._model, self._mem_len = model, [config.memory_of(i) for i in range(config.n_layer)]
         self._layers: list[Layer] = list(model.layers)  # type: ignore[arg-type]  # ModuleList forgets its type
-        r = sinusoids(segment + mem_len, model.config.d_model, model.embedding.weight)  # [K + 1, d], K .. 0
+        r = sinusoids(segment + max(self._mem_len), config.d_model, model.embedding.weight)  # [K + 1, d], K .. 0
         self._r = [_heads(layer.attention, layer.attention.r(r)).transpose(1, 2) for layer in self._layers]
         self._seen: list[Cache | None] = [None] * len(self._layers)
 
@@ -48,7 +49,7 @@ class Stream:
         q, k, v = (_heads(attention, f(x)) for f in (attention.q, attention.k, attention.v))  # [B, H, T, dh]
         seen = self._seen[i]
         if seen is not None:
-            past = max(seen.k.shape[2] - self._mem_len, 0)
+            past = max(seen.k.shape[2] - self._mem_len[i], 0)
             k = torch.cat([seen.k[: len(x), :, past:], k], 2)  # [B, H, K, dh]
             v = torch.cat([seen.v[: len(x), :, past:], v], 2)
         self._seen[i] = Cache(k, v)
