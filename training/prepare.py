@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import tempfile
 import time
 from collections import Counter
@@ -287,7 +288,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--sets", "names", default=",".join(sets.DEFAULT), show_default=True, help="Names and commas.")
 @click.option("--any-licence", is_flag=True, help="All pieces of sets with mixed licences.")
 @click.option("--out", type=_FOLDER, required=True, metavar="CACHE", help="What is written.")
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@click.option("--workers", type=click.IntRange(1), default=os.cpu_count, help="Processes; as many as cores.")
 @click.option("--variants", type=click.IntRange(1), default=4, show_default=True, help="Of a training piece.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Decides every augmentation.")
 def prepare_command(
