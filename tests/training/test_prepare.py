@@ -28,7 +28,7 @@ ALL = "pop909,piano_rolls,openscore_lieder,mutopia_keyboard,chopin_first_edition
 
 
 def invoke(data: Path, out: Path, *more: str) -> Result:
-    return CliRunner().invoke(prepare_command, ["--data", str(data), "--out", str(out), *more])
+    return CliRunner().invoke(prepare_command, ["--data", str(data), "--out", str(out), "--workers", "1", *more])
 
 
 def cache(out: Path) -> tuple[dict[str, Any], np.ndarray]:
