@@ -103,6 +103,7 @@ def joined() -> Iterator[Alone]:
     distributed.init_process_group(backends)
     try:
         yield Together()
+        distributed.barrier()  # gloo aborts a process whose partner has left while it still speaks
     finally:
         distributed.destroy_process_group()
 

@@ -306,7 +306,7 @@ class Trainer:
     ) -> None:
         of_all = merged(states)
         if self._group.rank < len(of_all):
-            restore(of_all[self._group.rank].contiguous())
+            restore(of_all[self._group.rank].clone())  # torch fails on a view into a larger tensor
 
     def _announce(self) -> None:
         processes = f"{self._group.size} processes, " if self._group.size > 1 else ""

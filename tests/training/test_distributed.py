@@ -21,6 +21,7 @@ from training import checkpoint, distributed, settings  # noqa: E402
 from training.batches import Cache, Lanes  # noqa: E402
 from training.checkpoint import LAST  # noqa: E402
 from training.distributed import Alone  # noqa: E402
+from training.settings import OPTIMIZERS  # noqa: E402
 from training.train import Trainer  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -94,12 +95,14 @@ def torchrun(bench: Bench, out: Path, *words: str) -> str:
     return done.stdout
 
 
-def test_torchrun_goes_on_with_a_run_of_one_process_to_the_same_curve(tmp_path: Path) -> None:
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_torchrun_goes_on_with_a_run_of_one_process_to_the_same_curve(optimizer: str, tmp_path: Path) -> None:
     """Without dropout also across another number of processes: the memory of all lanes is in the checkpoint."""
-    bench = Bench(tmp_path, **PLAIN, valid_every=3)
+    bench = Bench(tmp_path, **PLAIN, valid_every=3, optimizer=optimizer)
     straight, _ = bench.train("straight", dropout=0.0)
     bench.train("shared", dropout=0.0, stopped=stop_at(3))
-    said = torchrun(bench, tmp_path / "shared", "--resume")
+    torchrun(bench, tmp_path / "shared", "--resume", "--max-steps", "6")
+    said = torchrun(bench, tmp_path / "shared", "--resume", "--max-steps", "9")
     assert said.count("finished at step 9") == 1 and "2 processes" in said  # one speaks
     assert list(bench.losses("shared")) == list(range(1, 10))
     assert bench.losses("shared") == pytest.approx(bench.losses("straight"), rel=1e-5)
