@@ -19,6 +19,8 @@ REQUIRES = [
     "python-rtmidi>=1.5.8",  # MIDI ports: ALSA, JACK, CoreMIDI, Windows
     "click>=8.1",  # the command line
     "platformdirs>=4",  # the user's data and configuration folders on each system
+    "python-osc>=1.9",  # OSC from and to other programs; pure Python, no needs of its own, released since 2013
+    "tomlkit>=0.13",  # jamd learn writes jamd.toml: alone in keeping a person's comments and order
     f"onnxruntime-gpu>=1.25; {GPU}",  # runs the model, on CPU too; 1.24 has no TensorScatter of opset 24
     f"onnxruntime>=1.25; {CPU}",  # the same, where there is no CUDA
 ]

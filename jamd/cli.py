@@ -46,8 +46,8 @@ class Setting(click.ParamType):  # type: ignore[type-arg]  # click learnt its ty
         """The text after the option, as the setting holds it."""
         try:
             return self.rule.check(type(self.rule.default)(value))
-        except ValueError:
-            self.fail(f"must be {self.rule.allowed}, not {value}", param, ctx)
+        except ValueError as error:
+            self.fail(str(error) if self.rule.reads else f"must be {self.rule.allowed}, not {value}", param, ctx)
 
 
 def setting(flag: str, option: str, metavar: str | None = None) -> Callable[[Command], Command]:
@@ -70,6 +70,8 @@ def settings(*rows: tuple[str, ...]) -> Callable[[Command], Command]:
 PLAYING = (
     ("--bars", "turn_bars", "N"),
     ("--seed", "sampling_seed", "N"),
+    ("--chart", "harmony_chart", "CHORDS"),
+    ("--key", "fences_key", "KEY"),
     ("--temperature", "sampling_temperature", "T"),
     ("--top-p", "sampling_top_p", "P"),
     ("--device", "engine_device"),
@@ -101,10 +103,16 @@ def main(ctx: click.Context, path: Path | None) -> None:
     ("--in", "midi_in", "NAME"),
     ("--out", "midi_out", "NAME"),
     ("--channel", "midi_channel", "N"),
+    ("--mode", "turn_mode"),
+    ("--trade-bars", "turn_trade_bars", "N"),
     ("--bpm", "clock_bpm", "BPM"),
+    ("--count-in", "clock_count_in", "N"),
+    ("--clock", "clock_in", "NAME"),
     ("--entry", "turn_entry"),
+    ("--osc", "osc_port", "PORT"),
     *PLAYING,
 )
+@click.option("--send-clock/--no-send-clock", "clock_send", default=None, help=config.rule("clock_send").help)
 @click.option("--thru/--no-thru", "midi_thru", default=None, help=config.rule("midi_thru").help)
 @click.option("--record", "record_dir", metavar="DIR", help="Folder for the recording of this jam.")
 @click.option("--no-record", "record_on", flag_value=False, type=bool, default=None, help="Record nothing.")
@@ -188,6 +196,36 @@ def ports(path: Path | None, /, as_json: bool) -> None:
     else:
         lines = (f"--{port.direction:4}{port.name}  ({port.api})" for port in found)
         click.echo("\n".join(lines) or "there are no ports")
+
+
+@main.command()
+@click.argument("action", required=False)
+@click.argument("value", default="")
+@setting("--in", "midi_in", "NAME")
+@click.option("--dry-run", is_flag=True, help="Say what would be written, and write nothing.")
+@click.pass_obj
+def learn(path: Path | None, /, action: str | None, value: str, dry_run: bool, **options: Any) -> None:
+    """Bind a knob, a pedal or a button to an ACTION: move it, and it stands in your jamd.toml.
+
+    VALUE is what a button sets. Without an ACTION the control is asked for first.
+
+    \b
+    Examples: jamd learn temperature --in Keyboard
+              jamd learn mode duet
+    """
+    from jamd import learn as teacher
+    from jamd.music.actions import TABLE
+
+    chosen = config.load(path).with_options(**options).midi
+    wanted = teacher.wish(action, value) if action else None
+    click.echo(f"{chosen.in_}: move the control for {action or 'an action'} (Ctrl-C leaves everything as it is)")
+    control = teacher.wait_for_control(chosen.in_, chosen.api, wanted is None or wanted.for_buttons)
+    if wanted is None:
+        name = click.prompt(f"{control} moved. What shall it do?", type=click.Choice(list(TABLE)))
+        asks = TABLE[name].settable and control.source != "cc"
+        wanted = teacher.wish(name, click.prompt(f"Which value ({TABLE[name].allowed})?") if asks else "")
+    file = path or config.find() or config.user_file()
+    click.echo("\n".join(teacher.save(file, wanted, wanted.bound_to(control), dry_run=dry_run)))
 
 
 @main.command()

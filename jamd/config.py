@@ -6,14 +6,17 @@ The options of the command line are derived from these fields, and jamd.toml is 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import platformdirs
 
 from jamd.errors import ConfigError, ModelError, did_you_mean
+from jamd.music import actions, bindings, scales
+from jamd.remi.fences import FOLLOWS
 from jamd.remi.vocabulary import MAX_BPM, METRES, MIN_BPM
 
 FILE_NAME = "jamd.toml"
@@ -36,6 +39,8 @@ class Rule:
     high: float | None = None
     also: tuple[float, ...] = ()
     choices: tuple[Value, ...] = ()
+    reads: Callable[[str], object] | None = None
+    """Reads a text that has a language of its own; ValueError, to follow the key's name, where it cannot."""
 
     @property
     def allowed(self) -> str:
@@ -55,6 +60,8 @@ class Rule:
             value = float(value)
         if not self._fits(value):
             raise ValueError(f"must be {self.allowed}, not {spell(value)}")
+        if self.reads is not None:
+            self.reads(str(value))
         return value  # type: ignore[return-value]  # _fits has just compared its type
 
     def _fits(self, value: object) -> bool:
@@ -75,7 +82,7 @@ def spell(value: object) -> str:
 
 
 def setting(default: Value, help: str, **bounds: Any) -> Any:
-    """A dataclass field that carries its Rule; `bounds` are `low`, `high`, `also` and `choices`."""
+    """A dataclass field that carries its Rule; `bounds` are `low`, `high`, `also`, `choices` and `reads`."""
     return field(default=default, metadata={"rule": Rule(help, default, **bounds)})
 
 
@@ -106,12 +113,38 @@ class Clock:
         0.0, "Quarter notes a minute, 0 to play freely.", low=float(MIN_BPM), high=float(MAX_BPM), also=(0,)
     )
     metre: str = setting("4/4", "Time signature.", choices=tuple(map(str, METRES)))
+    in_: str = setting(
+        "",
+        'Port whose MIDI clock is followed: a name or a part of one, "virtual:NAME"; empty: the input; "off": none.',
+    )
+    send: bool = setting(
+        False, "Send MIDI clock to the output: of the clock that is followed; with a bpm jamd leads, and follows none."
+    )
+    count_in: int = setting(0, "Bars of clicks before bar 1, where a bpm is set or a file is played.", low=0, high=8)
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """[turn]: when a phrase has ended, and how the answer comes in."""
+    """[turn]: how jamd plays with you, when a phrase has ended, and how the answer comes in."""
 
+    mode: str = setting(
+        "call-response",
+        "How jamd plays with you; trade and duet need a tempo: a clock, or bpm.",
+        choices=actions.MODES,
+    )
+    trade_bars: int = setting(4, "Bars of each turn in trade.", low=1, high=64)
+    duet_commit_beats: float = setting(
+        1.0, "Beats before a beat of a duet at which jamd decides what it plays there.", low=0.75, high=16.0
+    )
+    duet_lookahead_beats: float = setting(
+        1.0, "Beats behind that one which are planned with it, and played if the next plan is late.", low=0.0, high=16.0
+    )
+    handover_cc: int = setting(
+        66,
+        "Controller that hands over to jamd while it is down, in the mode continue; 66 is the sostenuto pedal.",
+        low=0,
+        high=119,
+    )
     min_silence_s: float = setting(
         0.35, "Seconds of silence that end the fastest phrase; half of it after a long last note.", low=0.05, high=10.0
     )
@@ -153,6 +186,36 @@ class Sampling:
         low=0,
         high=2**32 - 1,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Harmony:
+    """[harmony]: the chords that jamd plays over."""
+
+    chart: str = setting("", 'Chords that go round from bar 1, as in "Am7 | D7 | Gmaj7 | %", or a file of them.')
+    follow: str = setting(
+        FOLLOWS[0],
+        "How notes keep to its chords; free: as the model likes; on strong beats only chord tones; or to the scale.",
+        choices=FOLLOWS,
+    )
+    split: str = setting(
+        "", 'Keys below it name the chords instead, as in "C3" (C4 is middle C); empty for none.', reads=scales.pitch
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Fences:
+    """[fences]: what jamd never plays outside of."""
+
+    key: str = setting(
+        "", 'Key or scale, as in "C major", "D dorian", "C blues" or "C D E G A"; empty for any note.', reads=scales.key
+    )
+    low: str = setting("", 'Lowest note, as in "C3" or 48 in quotes; empty for any.', reads=scales.pitch)
+    high: str = setting("", 'Highest note, as in "C6" or 84 in quotes; empty for any.', reads=scales.pitch)
+    density: float = setting(0.0, "Most notes that begin in a beat, 0 for any number.", low=0.5, high=16.0, also=(0,))
+    voices: int = setting(0, "Most notes that sound at once, 0 for any number.", low=0, high=16)
+    softest: int = setting(1, "Lowest velocity.", low=1, high=127)
+    loudest: int = setting(127, "Highest velocity.", low=1, high=127)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +261,83 @@ class Player:
     realtime: bool = setting(True, "Ask the system for real-time priority.")
 
 
+def bound(name: str) -> Any:
+    """A field for the messages that ask for an action."""
+    spec = actions.TABLE[name]
+    return setting("", spec.help, reads=partial(bindings.parse, spec=spec))
+
+
+@dataclass(frozen=True, slots=True)
+class Bindings:
+    """[bindings]: controls of the performer's, by the action that they ask for, and what jamd shows on theirs."""
+
+    INTRO: ClassVar = (
+        'Controls: "cc 20", "note 36 channel 10", "program 3" (programs and channels count from 1); several behind',
+        "commas. A cc turns a number through its range, or through a part: \"cc 20 from 0.6 to 1.2\". What a button",
+        'sets stands behind value: "note 36 value duet". What is bound is not heard as music, unless you add',
+        '"through". jamd learn ACTION writes these lines for you.',
+    )
+    mode: str = bound("mode")
+    entry: str = bound("entry")
+    temperature: str = bound("temperature")
+    top_p: str = bound("top_p")
+    density: str = bound("density")
+    bars: str = bound("bars")
+    end_turn: str = bound("end_turn")
+    again: str = bound("again")
+    undo: str = bound("undo")
+    hand_over: str = bound("hand_over")
+    keep: str = bound("keep")
+    tap: str = bound("tap")
+    panic: str = bound("panic")
+    state_out: str = setting(
+        "",
+        'A cc that jamd sends, such as "cc 119 channel 16": 0 listening, 64 thinking, 127 playing.',
+        reads=bindings.parse_out,
+    )
+    late_out: str = setting("", "A cc that jamd sends: how many notes came too late so far.", reads=bindings.parse_out)
+
+    @property
+    def rows(self) -> tuple[tuple[str, bindings.Binding], ...]:
+        """Every binding with the name of its action."""
+        table = actions.TABLE.items()
+        return tuple((name, binding) for name, spec in table for binding in bindings.parse(getattr(self, name), spec))
+
+
+@dataclass(frozen=True, slots=True)
+class Scenes:
+    """[scenes.N]: settings that program N calls up at once; programs count from 1, as on an instrument's display."""
+
+    INTRO: ClassVar = (
+        "Settings that a program change calls up at once; programs count from 1. An example:",
+        "[scenes.3]",
+        'mode = "duet"',
+        "temperature = 1.1",
+    )
+    by_program: tuple[tuple[int, tuple[tuple[str, actions.Value], ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Osc:
+    """[osc]: Open Sound Control, from and to other programs and tablets."""
+
+    port: int = setting(0, "UDP port that OSC messages come in on, 0 for none.", low=1, high=65535, also=(0,))
+    listen: str = setting("127.0.0.1", "Address to listen on: this machine alone, or 0.0.0.0 for the whole network.")
+    to: str = setting(
+        "", 'Where the state goes as OSC: "127.0.0.1:9001"; empty: nowhere.', reads=lambda text: address(text)
+    )
+
+
+def address(text: str) -> tuple[str, int] | None:
+    """Host and port of "HOST:PORT"; None for an empty text; ValueError where it is neither."""
+    host, _, port = text.rpartition(":")
+    if not text:
+        return None
+    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError(f'must read like "127.0.0.1:9001", not "{text}"')
+    return host, int(port)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Every setting, by section; replaced, never changed."""
@@ -206,23 +346,37 @@ class Settings:
     clock: Clock = Clock()
     turn: Turn = Turn()
     sampling: Sampling = Sampling()
+    harmony: Harmony = Harmony()
+    fences: Fences = Fences()
     engine: Engine = Engine()
     record: Record = Record()
     player: Player = Player()
+    bindings: Bindings = Bindings()
+    scenes: Scenes = Scenes()
+    osc: Osc = Osc()
+
+    def __post_init__(self) -> None:
+        programs = [(f"[scenes.{n}]", bindings.Binding("program", n)) for n, _ in self.scenes.by_program]
+        if clash := bindings.clash([*self.bindings.rows, *programs]):
+            raise ValueError(clash)
 
     def with_table(self, table: Mapping[str, object], source: str) -> Settings:
         """These settings with those of `table` ({section: {key: value}}) in their place.
 
         ConfigError names `source`, section and key, and says what would do.
         """
-        sections = {}
+        sections: dict[str, Any] = {}
         for name, entries in table.items():
             if name not in _SECTIONS:
                 raise ConfigError(f"{source}: there is no section [{name}]", _suggest(name, _SECTIONS))
             if not isinstance(entries, Mapping):
                 raise ConfigError(f"{source}: {name} is a section", f"Write [{name}] on a line of its own.")
-            sections[name] = _section(getattr(self, name), name, entries, source)
-        return replace(self, **sections)
+            read = _scenes if name == "scenes" else _section
+            sections[name] = read(getattr(self, name), name, entries, source)
+        try:
+            return replace(self, **sections)
+        except ValueError as error:
+            raise ConfigError(f"{source}: {error}", "Change one of the two.") from error
 
     def with_options(self, **overrides: Value | None) -> Settings:
         """These settings with those that are not None: `with_options(clock_bpm=120, midi_in="virtual")`."""
@@ -239,8 +393,13 @@ def load(path: Path | None = None) -> Settings:
 
     ConfigError says what is wrong with the file.
     """
-    found = path or next(filter(Path.is_file, (Path(FILE_NAME), user_file())), None)
+    found = path or find()
     return Settings() if found is None else Settings().with_table(_read(found), str(found))
+
+
+def find() -> Path | None:
+    """The settings file that stands where nobody names one."""
+    return next(filter(Path.is_file, (Path(FILE_NAME), user_file())), None)
 
 
 def user_file() -> Path:
@@ -250,7 +409,7 @@ def user_file() -> Path:
 
 def rules(section: str) -> dict[str, Rule]:
     """The rules of a section by key as jamd.toml spells it (`in`, where Python must say `in_`)."""
-    return {f.name.rstrip("_"): f.metadata["rule"] for f in fields(_SECTIONS[section])}
+    return {f.name.rstrip("_"): f.metadata["rule"] for f in fields(_SECTIONS[section]) if f.metadata}
 
 
 def rule(option: str) -> Rule:
@@ -289,6 +448,29 @@ def _section(old: Any, name: str, entries: Mapping[str, object], source: str) ->
         return replace(old, **values)
     except ValueError as error:
         raise ConfigError(f"{source}: [{name}] {error}", "Change one of the two.") from error
+
+
+def _scenes(old: Scenes, name: str, entries: Mapping[str, object], source: str) -> Scenes:
+    scenes = dict(old.by_program)
+    for program, wanted in entries.items():
+        if not (program.isascii() and program.isdigit() and 1 <= int(program) <= 128):
+            hint = "A scene has the number of its program, 1 to 128: [scenes.3]."
+            raise ConfigError(f"{source}: [{name}.{program}] is no scene", hint)
+        if not isinstance(wanted, Mapping):
+            raise ConfigError(f"{source}: [{name}] {program} is no scene", f"Write [scenes.{program}] on its own line.")
+        place = f"{source}: [{name}.{program}]"
+        scenes[int(program)] = tuple(_wish(key, value, place) for key, value in wanted.items())
+    return Scenes(tuple(sorted(scenes.items())))
+
+
+def _wish(key: str, value: object, place: str) -> tuple[str, actions.Value]:
+    known = {name: spec for name, spec in actions.TABLE.items() if spec.settable}
+    if key not in known:
+        raise ConfigError(f"{place} cannot set {key}", _suggest(key, known))
+    try:
+        return key, known[key].check(value)
+    except ValueError as error:
+        raise ConfigError(f"{place} {key} {error}", known[key].help) from error
 
 
 def _suggest(word: str, known: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jamd.config import Settings
+from jamd.daemon import harmony
 from jamd.daemon.files import check_target, read_call
 from jamd.daemon.rooms import load_improviser
 from jamd.engine.improviser import Improviser, Opening, answer_ticks
@@ -45,16 +46,17 @@ class Summary:
 def respond(call: Path, out: Path, settings: Settings) -> Summary:
     """Reads `call`, writes `out` with the tracks Performer and jamd; same seed, file and model, same bytes.
 
-    Raises MidiFileError where the file cannot be read or holds no notes, or `out` cannot be written, and
-    ModelError where there is no model.
+    Raises MidiFileError where the file cannot be read or holds no notes, or `out` cannot be written,
+    ConfigError where chart or fences will not do, and ModelError where there is no model.
     """
     read = read_call(call)
     check_target(out)
     entries = read.entries
+    timeline, entry_tick = _entry(entries)
+    harmony.judge(settings, timeline.metre)
     seed = settings.sampling.seed or secrets.randbelow(2**32 - 1) + 1
     improviser, session = load_improviser(settings, seed)
     began = time.perf_counter()
-    timeline, entry_tick = _entry(entries)
     events, tokens = _answer(improviser, entries, timeline, entry_tick, settings)
     notes = [e for e in events if isinstance(e, Note)]
     write_midi(out, [Track.performed("Performer", entries), Track.played("jamd", events)], entries)
@@ -126,7 +128,11 @@ def _answer(
     begun = timeline.next_bar_line(timeline.tick_at(first) + 1) - timeline.metre.ticks
     length = answer_ticks(entry_tick - begun, timeline.metre, settings.turn.bars, settings.turn.max_bars)
     place = replace(encoder.place, bar_tick=entry_tick - encoder.place.metre.ticks)
-    answer = improviser.begin(tail, Opening(place, (v.BAR, v.POSITION.id(0)), entry_tick + length, 0))
+    chart = harmony.chart(settings, timeline.metre)
+    opening = Opening(place, (v.BAR, v.POSITION.id(0)), entry_tick + length, 0)
+    if chart is not None:
+        opening = replace(opening, changes=chart.on(timeline))
+    answer = improviser.begin(tail, opening)
     events: list[Note | Pedal] = []
     while not answer.done:
         events += improviser.step()

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from jamd import config
 from jamd.config import Rule, Settings, spell
 from jamd.errors import ConfigError, ModelError
+from jamd.music.actions import TABLE
+from jamd.music.bindings import Binding
 
 ROOT = Path(__file__).parent.parent
 SECTIONS = [f.name for f in fields(Settings)]
@@ -44,6 +46,8 @@ def accepted(rule: Rule) -> st.SearchStrategy[Any]:
     """Values that the rule takes."""
     if rule.choices:
         return st.sampled_from(rule.choices)
+    if rule.reads is not None:
+        return st.sampled_from([text for text in READABLE if reads(rule, text)])
     kind = type(rule.default)
     if kind is bool:
         return st.booleans()
@@ -55,6 +59,20 @@ def accepted(rule: Rule) -> st.SearchStrategy[Any]:
     return numbers(min_value=rule.low, max_value=rule.high) | st.sampled_from(
         [rule.default, *map(kind, rule.also)]
     )
+
+
+READABLE = ["", "cc 20", "cc 119 channel 16", "note 3, note 4 channel 2 through", "note 1 value duet", "127.0.0.1:9001"]
+READABLE += ["C3", "48", "D dorian", "C D E G A"]
+"""Texts that one or another setting with a language of its own takes."""
+
+
+def reads(rule: Rule, text: str) -> bool:
+    assert rule.reads is not None
+    try:
+        rule.reads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def refused(rule: Rule) -> st.SearchStrategy[Any]:
@@ -82,7 +100,8 @@ def test_the_shipped_file_holds_every_key_in_order_each_under_its_help() -> None
     plain = {"text in quotes", "true or false"}
     expected = []
     for section in SECTIONS:
-        lines = [f"[{section}]"]
+        intro = getattr(type(getattr(Settings(), section)), "INTRO", ())
+        lines = [f"[{section}]", *(f"# {line}" for line in intro)]
         for key, rule in config.rules(section).items():
             lines.append(f"# {rule.help}" + (f" ({rule.allowed})" if rule.allowed not in plain else ""))
             lines.append(f"{key} = {spell(rule.default)}")
@@ -112,7 +131,7 @@ def test_what_a_rule_takes_comes_back_from_a_file_unchanged(
         lines.append("max_silence_s = 30.0")
     if key == "max_silence_s":
         lines.append("min_silence_s = 0.05")
-    if key == "bars":
+    if (section, key) == ("turn", "bars"):
         lines.append("max_bars = 64")
     table = tomllib.loads(f"[{section}]\n" + "\n".join(lines))
     got = getattr(Settings().with_table(table, "here"), section)
@@ -171,7 +190,7 @@ def test_settings_are_frozen_and_cross_process_borders() -> None:
     ("text", "message", "hint"),
     [
         ("[clock]\nbmp = 90", "[clock] has no key bmp", 'Did you mean "bpm"?'),
-        ("[clock]\nqqq = 90", "[clock] has no key qqq", "Known are: bpm, metre."),
+        ("[clock]\nqqq = 90", "[clock] has no key qqq", "Known are: bpm, metre,"),
         ("[clok]\nbpm = 90", "there is no section [clok]", 'Did you mean "clock"?'),
         ("bpm = 90", "there is no section [bpm]", "Known are: midi, clock,"),
         ("clock = 90", "clock is a section", "Write [clock] on a line of its own."),
@@ -195,6 +214,18 @@ def test_settings_are_frozen_and_cross_process_borders() -> None:
             "Pass the playing on",
         ),
         ("[clock\nbpm = 1", "is not TOML", "quotes"),
+        ('[bindings]\nundo = "nite 3"', '[bindings] undo must read like "cc 20"', "Forget the last exchange."),
+        ('[bindings]\nundo = ["cc 3"]', "[bindings] undo must be text in quotes", "Forget the last exchange."),
+        ('[bindings]\nundu = "note 3"', "[bindings] has no key undu", 'Did you mean "undo"?'),
+        ('[bindings]\nundo = "cc 3"\nkeep = "cc 3 channel 2"', 'undo = "cc 3" and keep = "cc 3 channel 2"', "one of"),
+        ('[bindings]\nundo = "program 3"\n[scenes.3]\nbars = 1', '[scenes.3] = "program 3" are one', "Change one"),
+        ("[scenes.0]\nbars = 1", "[scenes.0] is no scene", "1 to 128"),
+        ("[scenes]\nbars = 1", "[scenes.bars] is no scene", "1 to 128"),
+        ("[scenes]\n1 = 1", "[scenes] 1 is no scene", "Write [scenes.1] on its own line."),
+        ("[scenes.1]\nbar = 1", "[scenes.1] cannot set bar", 'Did you mean "bars"?'),
+        ("[scenes.1]\nundo = 1", "[scenes.1] cannot set undo", "Known are: mode,"),
+        ('[scenes.1]\nmode = "duett"', "[scenes.1] mode must be call-response, trade, duet", "How jamd plays"),
+        ('[osc]\nto = "9001"', '[osc] to must read like "127.0.0.1:9001", not "9001"', "Where the state goes"),
         ("[midi]\nin = Keyboard", "is not TOML", "quotes"),
     ],
 )
@@ -274,3 +305,13 @@ def test_recordings_go_to_the_named_folder_or_to_the_users_data(tmp_path: Path) 
     assert Settings().with_options(record_dir=str(tmp_path)).record.folder == tmp_path
     assert Settings().record.folder.is_absolute()
     assert "jamd" in Settings().record.folder.parts
+
+
+def test_every_action_can_be_bound_and_scenes_are_read(tmp_path: Path) -> None:
+    assert [key for key in config.rules("bindings") if not key.endswith("_out")] == list(TABLE)
+    text = '[bindings]\nundo = "cc 3, note 4 channel 2"\n'
+    text += '[scenes.3]\nmode = "duet"\nbars = 4\n[scenes.1]\ntemperature = 1'
+    mine = config.load(written(tmp_path, text))
+    assert mine.bindings.rows == (("undo", Binding("cc", 3)), ("undo", Binding("note", 4, 2)))
+    assert mine.scenes.by_program == ((1, (("temperature", 1.0),)), (3, (("mode", "duet"), ("bars", 4.0))))
+    assert pickle.loads(pickle.dumps(mine)) == mine

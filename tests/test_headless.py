@@ -9,7 +9,7 @@ import mido
 import pytest
 
 from jamd.config import Settings
-from jamd.errors import MidiFileError, ModelError
+from jamd.errors import ConfigError, MidiFileError, ModelError
 from jamd.headless import respond
 from tests.midi.files import by_mido
 from tests.tiny import tiny_model
@@ -91,6 +91,31 @@ def test_in_any_metre_the_answer_begins_on_a_bar_line_and_has_its_length(
     assert abs(answer[0] - entry) <= 20 and answer[-1] < entry + 2 * bar
     said = [m for m in mido.MidiFile(tmp_path / "jam.mid") if m.type == "time_signature"]
     assert [(m.numerator, m.denominator) for m in said] == [(numerator, denominator)]
+
+
+def test_a_chart_and_fences_hold_in_the_answer(settings: Settings, tmp_path: Path) -> None:
+    mine = settings.with_options(
+        harmony_chart="Dm7 | G7", harmony_follow="scale", fences_key="C major", fences_low="C4", fences_high="B4"
+    )
+    respond(CALL, tmp_path / "jam.mid", mine.with_options(turn_bars=4))
+    answer = notes(tmp_path / "jam.mid", "jamd")
+    assert answer and {pitch for _, pitch, _ in answer} <= {60, 62, 64, 65, 67, 69, 71}
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"harmony_chart": "C | Xm"}, '"Xm" is no chord'),
+        ({"harmony_chart": "C D E F G"}, "bar 1: it has 5 chords"),
+        ({"fences_low": "C5", "fences_high": "C4"}, "no note is left"),
+        ({"harmony_chart": "F#", "harmony_follow": "chord tones", "fences_key": "C E G"}, "no note is left over F#"),
+    ],
+)
+def test_what_leaves_no_music_is_refused_before_a_model_is_loaded(
+    tmp_path: Path, options: dict[str, str], why: str
+) -> None:
+    with pytest.raises(ConfigError, match=why):
+        respond(CALL, tmp_path / "jam.mid", Settings().with_options(engine_model="none.onnx", **options))
 
 
 def test_a_seed_of_zero_is_drawn_and_named(settings: Settings, tmp_path: Path) -> None:

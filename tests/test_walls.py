@@ -38,11 +38,15 @@ ROOMS = {
     "jamd.remi": Room("jamd.errors jamd.music", "numpy"),
     "jamd.engine": Room("jamd.errors jamd.music jamd.remi", "numpy onnxruntime"),
     "jamd.midi": Room("jamd.errors jamd.music", "mido rtmidi"),
-    "jamd.config": Room("jamd.errors jamd.remi", "platformdirs"),
-    "jamd.daemon": Room("jamd.config jamd.errors jamd.music jamd.remi jamd.engine jamd.midi"),
+    "jamd.config": Room("jamd.errors jamd.music jamd.remi", "platformdirs"),
+    "jamd.daemon": Room("jamd.config jamd.errors jamd.music jamd.remi jamd.engine jamd.midi jamd.daemon.osc"),
+    "jamd.daemon.osc": Room("jamd.config jamd.errors jamd.music", "pythonosc"),
+    "jamd.learn": Room("jamd.config jamd.errors jamd.music jamd.midi", "tomlkit"),
     "jamd.headless": Room("jamd.config jamd.errors jamd.music jamd.remi jamd.engine jamd.midi jamd.daemon"),
     "jamd.demo": Room("jamd.config jamd.errors jamd.music jamd.midi jamd.daemon"),
-    "jamd.cli": Room("jamd.config jamd.errors jamd.daemon jamd.headless jamd.demo jamd.midi jamd.remi", "click"),
+    "jamd.cli": Room(
+        "jamd.config jamd.errors jamd.daemon jamd.headless jamd.demo jamd.learn jamd.midi jamd.music jamd.remi", "click"
+    ),
     "jamd.__main__": Room("jamd.cli"),
     "training": Room("jamd.errors jamd.music jamd.remi", "numpy torch symusic click matplotlib"),
     "training.__main__": Room("training training.finetune training.evaluation training.listen", "click"),
@@ -228,7 +232,8 @@ def setup_lists() -> tuple[list[Requirement], dict[str, list[Requirement]]]:
 
 def provided(requirements: list[Requirement]) -> set[str]:
     """The packages that can be imported when these are installed."""
-    spelled = {"python-rtmidi": "rtmidi", "onnxruntime-gpu": "onnxruntime", "scikit-learn": "sklearn"}
+    spelled = {"python-rtmidi": "rtmidi", "python-osc": "pythonosc", "scikit-learn": "sklearn"}
+    spelled |= {"onnxruntime-gpu": "onnxruntime"}
     return {spelled.get(r.name, r.name) for r in requirements}
 
 

@@ -9,8 +9,9 @@ from jamd.daemon.child import Lifeline
 from jamd.daemon.rooms import load_improviser, manners
 from jamd.daemon.words import Finished, Hello, InputEnded, Job, PlanEnded, Stop, Up
 from jamd.engine.partner import Partner
+from jamd.music.actions import Action
 from jamd.music.events import Performed
-from jamd.music.messages import Missed, Resumed, Watermark
+from jamd.music.messages import Missed, Report, Resumed, Transport, Watermark
 from jamd.music.timeline import Timeline
 
 IDLE_S = 0.002
@@ -21,7 +22,13 @@ def play(job: Job, board: Board, lifeline: Lifeline) -> None:
     """The body of the brain process."""
     to_wire, to_main = board.box("brain_to_wire").put, board.box("brain_to_main").put
     improviser, session = load_improviser(job.settings, job.seed)
-    partner = Partner(improviser, manners(job.settings), to_wire, to_main)
+
+    def tell(report: Report) -> None:
+        to_main(report)
+        if report.what == "state":
+            to_wire(report)  # which shows it on the performer's controller
+
+    partner = Partner(improviser, manners(job.settings), to_wire, tell)
     for box in ("wire_to_brain", "main_to_brain"):
         board.box(box).skip()  # what a predecessor left unread was not meant for an empty memory
     to_wire(Hello())
@@ -51,13 +58,25 @@ def _read(board: Board, partner: Partner) -> bool:
             partner.reach(message.time_ns, message.heard)
         elif isinstance(message, Performed | Timeline):
             partner.hear(message)
+        elif isinstance(message, Action):
+            _act(message, partner)
+        elif isinstance(message, Transport):
+            partner.transport(message)
         elif isinstance(message, Missed):
             partner.miss(message.due_ns, message.pitch)
         elif isinstance(message, Resumed):
             partner.resume(message.timeline)
         elif isinstance(message, PlanEnded):
             partner.interrupt(message.time_ns, deaf=message.deaf)
-            board.box("brain_to_wire").put(Hello())
+            board.box("brain_to_wire").put(Hello(partner.timeline))
         elif isinstance(message, InputEnded):
             partner.end_of_input()
     return not any(isinstance(message, Stop) for message in board.box("main_to_brain").take())
+
+
+def _act(action: Action, partner: Partner) -> None:
+    """What somebody asks for; take marks and taps are the wire's business alone."""
+    if action.name == "panic":
+        partner.interrupt(action.time_ns)
+    elif action.name not in ("keep", "tap"):
+        partner.act(action)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from jamd.daemon.words import Up
 from jamd.errors import ConfigError
 from jamd.music.messages import Report
 
@@ -40,10 +39,6 @@ class Diary:
         if line:
             self._say(line)
 
-    def up(self, message: Up, now: int) -> None:
-        """A child is ready."""
-        self.write(Report(now, "ready", {"process": message.process, "pid": message.pid, **message.facts}))
-
     def close(self) -> None:
         """Closes the file."""
         file, self._file = self._file, None
@@ -60,6 +55,8 @@ def _line(report: Report) -> str:
         case "ready":
             rest = ", ".join(f"{k} {v}" for k, v in facts.items() if k not in ("process", "pid"))
             return f"{facts['process']} ready: {rest}"
+        case "action":
+            return f"{facts['name']} {facts.get('value', '')}".rstrip()
         case "replaced":
             return f"the {facts['process']} died and was replaced"
         case "barge_in":
@@ -68,6 +65,14 @@ def _line(report: Report) -> str:
             return f"late: a note left out ({facts['late_ms']:.0f} ms)"
         case "echo":
             return f"echo: {facts['what']}"
+        case "clock":
+            return f"in time with the clock: {facts['bpm']:.1f} bpm"
+        case "clock_lost":
+            return "the clock is lost: its last tempo goes on"
+        case "clock_back":
+            return "the clock is back"
+        case "transport":
+            return "the song rolls" if facts["rolling"] else "the song has stopped"
         case "refused":
             return f"you played on: {facts['notes']} planned notes are left out"
         case _:
@@ -85,6 +90,14 @@ def _trouble(what: str, facts: dict[str, int | float | str | bool]) -> str:
             return f"the recording has ended, the jam goes on: {facts['why']}"
         case "send_failed":
             return f"the output refuses what is sent: {facts['messages']} messages lost"
+        case "osc_refused":
+            return f"OSC: {facts['messages']} messages not understood: {facts['why']}"
+        case "chart_waits" | "ignored":
+            return str(facts["why"])
+        case "mode":
+            return str(facts.get("why", f"mode {facts['mode']}"))
+        case "turn_left_out":
+            return "late: a turn of jamd's is left out"
         case "dropped":
             return f"the brain does not keep up with the playing: {facts['messages']} messages dropped"
     return ""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from jamd import __version__
 from jamd.config import Settings
+from jamd.daemon import harmony
 from jamd.daemon.diary import Diary
 from jamd.daemon.files import check_target, read_call
 from jamd.daemon.keeping import RECOVERY_S, Keeping, start_recovery
+from jamd.daemon.osc import Osc
 from jamd.daemon.signals import Signals
 from jamd.daemon.supervisor import Supervisor
 from jamd.daemon.words import Job
@@ -26,16 +29,17 @@ def jam(settings: Settings, events: Path | None, say: Callable[[str], None], wan
     JamdError, before anything is opened, where a model, a file or a name will not do.
     """
     model = settings.engine.path
+    harmony.judge_jam(settings)
     wanted = _judge_files(settings, wanted)
     seed = settings.sampling.seed or secrets.randbelow(2**32 - 1) + 1
     diary = Diary(say, events)
-    with Signals() as signals, Keeping(settings.record, wanted, say) as keeping:
+    with closing(Osc(settings.osc)) as osc, Signals() as signals, Keeping(settings.record, wanted, say) as keeping:
         ports = f"in {settings.midi.in_}, out {settings.midi.out}"
         say(f"jamd {__version__}: {ports}, model {model.name}, seed {seed}")
         for name, value in LARGE_PAGES.items():
             os.environ.setdefault(name, value)  # for the brain, which begins with it
         recovery = start_recovery(settings.record, say)
-        supervisor = Supervisor(lambda board: Job(board, settings, seed, keeping.log), diary, signals)
+        supervisor = Supervisor(lambda board: Job(board, settings, seed, keeping.log), diary, signals, osc)
         if recovery is not None:
             recovery.join(RECOVERY_S)  # the children load meanwhile
         return supervisor.run()

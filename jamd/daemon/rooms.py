@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from jamd.config import Settings
+from jamd.daemon import harmony
 from jamd.engine.improviser import Improviser
 from jamd.engine.partner import Manners
 from jamd.engine.phrase import PhraseRule
 from jamd.engine.sampling import Sampler
 from jamd.engine.session import Session
+from jamd.music import scales
 from jamd.music.timeline import Metre
 from jamd.remi.grammar import Bounds
 
@@ -20,7 +22,21 @@ def manners(settings: Settings) -> Manners:
     turn, clock = settings.turn, settings.clock
     numerator, denominator = map(int, clock.metre.split("/"))
     rule = PhraseRule(turn.min_silence_s, turn.max_silence_s, turn.gap_factor)
-    return Manners(rule, turn.entry, turn.bars, turn.max_bars, clock.bpm, Metre(numerator, denominator))
+    return Manners(
+        rule,
+        turn.entry,
+        turn.bars,
+        turn.max_bars,
+        clock.bpm,
+        Metre(numerator, denominator),
+        turn.mode,
+        turn.trade_bars,
+        turn.duet_lookahead_beats,
+        turn.duet_commit_beats,
+        turn.handover_cc,
+        harmony.chart(settings),
+        scales.pitch(settings.harmony.split),
+    )
 
 
 def load_improviser(settings: Settings, seed: int) -> tuple[Improviser, Session]:
@@ -28,4 +44,6 @@ def load_improviser(settings: Settings, seed: int) -> tuple[Improviser, Session]
     engine, sampling = settings.engine, settings.sampling
     session = Session.load(engine.path, device=engine.device, threads=engine.threads)
     sampler = Sampler(sampling.temperature, sampling.top_p, sampling.min_p, seed)
-    return Improviser(session, sampler, LIVE), session
+    improviser = Improviser(session, sampler, LIVE)
+    improviser.fences = harmony.fences(settings)
+    return improviser, session

@@ -13,6 +13,7 @@ from multiprocessing.process import BaseProcess
 from jamd.daemon import brain_start, wire
 from jamd.daemon.board import Board
 from jamd.daemon.diary import Diary
+from jamd.daemon.osc import Osc
 from jamd.daemon.signals import Signals
 from jamd.daemon.words import BrainGone, Crashed, Failed, Finished, Job, Stop, Up
 from jamd.errors import JamdError
@@ -45,9 +46,9 @@ class _WireProcess:
 class Supervisor:
     """Owns the children and their lifetimes, and the board that they share."""
 
-    def __init__(self, job: Callable[[str], Job], diary: Diary, signals: Signals) -> None:
+    def __init__(self, job: Callable[[str], Job], diary: Diary, signals: Signals, osc: Osc) -> None:
         self._context = multiprocessing.get_context("spawn")
-        self._diary, self._signals = diary, signals
+        self._diary, self._signals, self._osc = diary, signals, osc
         self._deaths: list[int] = []
         self._up: set[str] = set()
         self._finished = False
@@ -63,7 +64,8 @@ class Supervisor:
         """Watches until a signal, the end of the input or a failure that cannot be mended; the exit code."""
         try:
             while not self._signals.count and not self._finished:
-                wait([self._wire.process.sentinel, self._brain.sentinel], LOOK_S)
+                wait([self._wire.process.sentinel, self._brain.sentinel, *self._osc.waits_on], LOOK_S)
+                self._hand_on(time.monotonic_ns())
                 self._read()
                 self._watch(time.monotonic_ns())
         finally:
@@ -136,11 +138,22 @@ class Supervisor:
                     self._crashed(message)
                 elif isinstance(message, Up):
                     self._up.add(message.process)
-                    self._diary.up(message, time.monotonic_ns())
+                    self._tell(message.report(time.monotonic_ns()))
                 elif isinstance(message, Finished):
                     self._finished = True
                 elif isinstance(message, Report):
-                    self._diary.write(message)
+                    self._tell(message)
+
+    def _tell(self, report: Report) -> None:
+        self._diary.write(report)
+        self._osc.tell(report)
+
+    def _hand_on(self, now: int) -> None:
+        """What other programs ask for goes the way of the performer's own controls: through the wire."""
+        for action in self._osc.actions(now):
+            self._board.box("main_to_wire").put(action)
+        if (trouble := self._osc.trouble(now)) is not None:
+            self._diary.write(trouble)
 
     def _crashed(self, message: Crashed) -> None:
         if message.process not in self._up:  # so would the next one

@@ -13,8 +13,11 @@ from typing import TypeVar
 from jamd.config import Settings
 from jamd.daemon.board import Board
 from jamd.daemon.child import Lifeline, guarded
+from jamd.daemon.clocks import make_conductor, open_clock
 from jamd.daemon.words import BrainGone, Hello, InputEnded, Job, PlanEnded, Stop, Up
 from jamd.errors import ConfigError, PortError
+from jamd.midi.bindings import Bindings
+from jamd.midi.conductor import Conductor
 from jamd.midi.file_ports import FileInput
 from jamd.midi.ledger import Ledger, panic_messages
 from jamd.midi.names import same_device
@@ -22,7 +25,10 @@ from jamd.midi.pacing import Pacer, quiet_garbage, request_priority
 from jamd.midi.port_types import Device, InputPort, OutputPort
 from jamd.midi.ports import open_input, open_output, parse_spec
 from jamd.midi.recorder import FileRecorder, NullRecorder, Recorder
+from jamd.midi.state_out import Address
 from jamd.midi.wire import Wire, WireSettings
+from jamd.music.actions import Action
+from jamd.music.bindings import parse_out
 from jamd.music.plan import Plan
 
 MS = 1_000_000
@@ -31,7 +37,7 @@ BRAIN_SILENT_NS = 150 * MS
 FILE_LEAD_NS = 50 * MS
 PATIENCE_NS = 3000 * MS
 
-Port = TypeVar("Port", InputPort, OutputPort)
+Port = TypeVar("Port", InputPort, OutputPort, InputPort | None)
 
 
 def run(job: Job, go: Connection) -> None:
@@ -45,14 +51,23 @@ def run(job: Job, go: Connection) -> None:
 
 def wire_settings(settings: Settings, same: bool) -> WireSettings:
     """How the wire behaves, from the settings; `same`: both ports are one device."""
-    channel, thru = settings.midi.channel, settings.midi.thru
+    channel, thru, bindings = settings.midi.channel, settings.midi.thru, settings.bindings
     return WireSettings(
         input_channel=channel - 1 if channel else None,
         output_channel=channel - 1 if channel else 0,
         thru=not same if thru == "auto" else bool(thru),
         same_device=same,
         tolerance_ns=settings.player.late_ms * MS,
+        state_out=_address(bindings.state_out, channel),
+        late_out=_address(bindings.late_out, channel),
+        sends_clock=settings.clock.send,
     )
+
+
+def _address(text: str, channel: int) -> Address | None:
+    """Where a controller that jamd sends goes to; it says its channel, or goes where the answer goes."""
+    binding = parse_out(text)
+    return ((binding.channel or channel or 1) - 1, binding.number) if binding else None
 
 
 def _play(since_ns: int, job: Job, board: Board, lifeline: Lifeline) -> None:
@@ -65,7 +80,12 @@ def _play(since_ns: int, job: Job, board: Board, lifeline: Lifeline) -> None:
         opened.callback(_silence, board, output)  # and what this one leaves, if it fails
         source = _patiently(lambda: open_input(parse_spec(midi.in_), midi.api), since_ns)
         opened.callback(source.close)
-        wire = _build(job, board, source, output)
+        clock = _patiently(lambda: open_clock(job.settings, source), since_ns)
+        if clock is not None:
+            opened.callback(clock.close)
+        report = board.box("wire_to_main").put
+        conductor = make_conductor(job.settings, source, clock, report, goes_on=since_ns > 0)
+        wire = _build(job, board, source, output, conductor)
         wire.start(time.monotonic_ns())
         board.box("wire_to_main").put(Up("wire", {"in": source.name, "out": output.name, "realtime": realtime}))
         if since_ns:
@@ -93,22 +113,24 @@ def _silence(board: Board, output: OutputPort) -> None:
             output.send(message)
 
 
-def _build(job: Job, board: Board, source: InputPort, output: OutputPort) -> Wire:
+def _build(job: Job, board: Board, source: InputPort, output: OutputPort, conductor: Conductor) -> Wire:
     file = source if isinstance(source, FileInput) else None
     if file is not None and (began := board.read("file_start_ns")):
         file.start(began, time.monotonic_ns())
-    midi = job.settings.midi
+    midi, scenes = job.settings.midi, job.settings.scenes.by_program
     devices = isinstance(parse_spec(midi.in_), Device) and isinstance(parse_spec(midi.out), Device)
+    settings = wire_settings(job.settings, devices and same_device(source.name, output.name))
     return Wire(
-        wire_settings(job.settings, devices and same_device(source.name, output.name)),
+        settings,
         source,
         output,
         Ledger(board.ledger),
         _recorder(job),
         board.box("wire_to_brain").put,
         board.box("wire_to_main").put,
-        clock=file,
+        conductor=conductor,
         heard=board.read("heard"),
+        bindings=Bindings(job.settings.bindings.rows, scenes, settings.input_channel),
     )
 
 
@@ -156,14 +178,15 @@ class Joint:
             if isinstance(message, Hello):
                 self._greeted, self._ended = True, False  # a new brain has not heard that the file is over
                 self._start_file(now)
-                self._wire.greet(now)
+                self._wire.greet(now, message.timeline)
             elif self._greeted or not isinstance(message, Plan):
-                self._wire.take(message)  # type: ignore[arg-type]  # the brain sends plans and log entries
+                self._wire.take(message)  # type: ignore[arg-type]  # plans, log entries, reports of its state
 
     def _start_file(self, now: int) -> None:
         if isinstance(self._source, FileInput) and not self._board.read("file_start_ns"):
-            self._board.write("file_start_ns", now + FILE_LEAD_NS)
-            self._source.start(now + FILE_LEAD_NS)
+            start_ns = self._wire.conductor.lead_in_ns(self._source.tempo_map[0], now + FILE_LEAD_NS)
+            self._board.write("file_start_ns", start_ns)
+            self._source.start(start_ns)
 
     def _watch_brain(self, now: int) -> None:
         alive = now - self._board.read("brain_beat_ns") <= BRAIN_SILENT_NS
@@ -178,6 +201,8 @@ class Joint:
         for message in self._board.box("main_to_wire").take():
             if isinstance(message, BrainGone):
                 self._wire.end_plan(now, "brain_gone")
+            elif isinstance(message, Action):
+                self._wire.take(message)
             elif isinstance(message, Stop):
                 return False
         return True

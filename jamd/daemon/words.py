@@ -8,6 +8,8 @@ from pathlib import Path
 
 from jamd.config import Settings
 from jamd.errors import JamdError
+from jamd.music.messages import Report
+from jamd.music.timeline import Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,10 @@ class Up:
     process: str
     facts: dict[str, int | float | str | bool] = field(default_factory=dict)
     pid: int = field(default_factory=os.getpid)
+
+    def report(self, now: int) -> Report:
+        """The same, for people."""
+        return Report(now, "ready", {"process": self.process, "pid": self.pid, **self.facts})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,9 @@ class PlanEnded:
 @dataclass(frozen=True, slots=True)
 class Hello:
     """From the brain to a wire that is new to it: plans from here on are for you; tell me where the beats are."""
+
+    timeline: Timeline | None = None
+    """The last one that it knows; ticks go on from there."""
 
 
 @dataclass(frozen=True, slots=True)

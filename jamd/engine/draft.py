@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from jamd.engine.exchanges import Past
 from jamd.engine.improviser import Answer
-from jamd.music.events import LogEntry
+from jamd.music.events import LogEntry, Performed
 from jamd.music.note import Note, Pedal
 from jamd.music.plan import Plan, PlannedNote, PlannedPedal
 from jamd.music.timeline import Timeline
@@ -31,9 +32,17 @@ class Draft:
     """Places the answer in time."""
     begin_ns: int | None
     """When it begins; None: as soon as its first notes stand."""
+    out_ns: int
+    """Its plan goes out when the log has reached this."""
+    past: Past
+    """How things stood before it."""
+    yields: bool = True
+    """Whether it stops when the performer plays."""
+    ends_ns: int | None = None
+    """No note sounds longer; None: as long as it says."""
     waiting: list[Note | Pedal] = field(default_factory=list)
     """Made, not yet planned."""
-    later: list[LogEntry] = field(default_factory=list)
+    later: list[Performed | Timeline] = field(default_factory=list)
     """What came in since: it stands after the answer in the log."""
     end_ns: int = 0
     """When all that is planned has ended."""
@@ -59,13 +68,13 @@ class Draft:
     def plan(self, heard: int, now: int) -> Plan | None:
         """What stands complete, placed in time; None where nothing new does. The first plan fixes the entry."""
         complete_to = self.answer.tick - v.SLOT_TICKS // 2
-        complete = [e for e in self.waiting if self.answer.done or _tick(e) < complete_to]
+        complete = [e for e in self.waiting if self.answer.done or tick_of(e) < complete_to]
         if not complete:
             return None
         self.waiting = [e for e in self.waiting if e not in complete]
         if self.begin_ns is None:
             self.begin_ns = now + ENTRY_LEAD_NS
-            self.timeline = replace(self.timeline, time_ns=self.begin_ns, tick=min(map(_tick, complete)))
+            self.timeline = replace(self.timeline, time_ns=self.begin_ns, tick=min(map(tick_of, complete)))
         return self._placed(complete, heard)
 
     def miss(self, due_ns: int, pitch: int) -> None:
@@ -81,12 +90,13 @@ class Draft:
                 pedals.append(PlannedPedal(at(event.tick), event.down))
             else:
                 off_ns = at(event.onset + event.duration)
+                off_ns = off_ns if self.ends_ns is None else min(off_ns, self.ends_ns)
                 notes.append(PlannedNote(at(event.onset), off_ns, event.pitch, event.velocity))
                 self.placed[notes[-1].due_ns, event.pitch] = event.onset
         dues = [n.due_ns for n in notes] + [p.due_ns for p in pedals]
         self.end_ns = max(self.end_ns, *dues, *(n.off_ns for n in notes))
-        return Plan(heard, min(dues), tuple(notes), tuple(pedals), self.answer.done)
+        return Plan(heard, min(dues), tuple(notes), tuple(pedals), self.answer.done, self.yields)
 
 
-def _tick(event: Note | Pedal) -> int:
+def tick_of(event: Note | Pedal) -> int:
     return event.onset if isinstance(event, Note) else event.tick

@@ -64,6 +64,11 @@ class Phrase:
             case Kind.PROGRAM if self.first_ns is not None:
                 self._handed_over = event.time_ns
 
+    def hand_over(self, time_ns: int) -> None:
+        """The phrase is over, if there is one, whatever is held."""
+        if self.first_ns is not None:
+            self._handed_over = time_ns
+
     def let_go(self, time_ns: int) -> list[Performed]:
         """The events that let go of every key and pedal that is down."""
         keys = [Performed(time_ns, Kind.NOTE_OFF, pitch, 0, channel) for channel, pitch in self._keys.holds]

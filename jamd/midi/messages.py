@@ -10,6 +10,7 @@ CHANNEL_DATA = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
 SYSTEM_DATA = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0, 0xF8: 0, 0xFA: 0, 0xFB: 0, 0xFC: 0, 0xFE: 0, 0xFF: 0}
 """Data bytes behind a system message. System exclusive has any length; what is not here means nothing."""
 SYSEX, SYSEX_END, FIRST_REALTIME = 0xF0, 0xF7, 0xF8
+SONG_POSITION, CLOCK, START, CONTINUE, STOP = 0xF2, 0xF8, 0xFA, 0xFB, 0xFC
 
 _KINDS = {NOTE_OFF: Kind.NOTE_OFF, NOTE_ON: Kind.NOTE_ON, CONTROL: Kind.CONTROL, PROGRAM: Kind.PROGRAM}
 _STATUS = {kind: status for status, kind in _KINDS.items()}

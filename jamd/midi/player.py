@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 from itertools import count
 
@@ -52,15 +52,23 @@ class Player:
         self._numbers = count()
         self._sounding: dict[int, int] = {}  # pitch -> number of the note that sounds
         self._final = False
+        self.yields = True
+        """Whether what is played stops when the performer plays: as the last plan said."""
         self.lateness = Lateness()
 
     def accept(self, plan: Plan) -> None:
         """Takes a plan: what an older one had not begun and would begin from `plan.from_ns` on is forgotten.
 
-        Notes that sound keep their ends. What a plan would begin before its own `from_ns` is not played.
+        Notes that sound keep their ends, unless the plan `cuts`. What a plan would begin before its own `from_ns`
+        is not played.
         """
-        self._heap = [due for due in self._heap if due.order == _END or due.due_ns < plan.from_ns]
+        kept = (due for due in self._heap if due.order == _END or due.due_ns < plan.from_ns)
+        self._heap = [_cut(due, plan.from_ns) for due in kept] if plan.cuts else list(kept)
         heapify(self._heap)
+        pedal_moves = any(self._hand.pedals.values()) or any(due.order == _PEDAL_DOWN for due in self._heap)
+        if plan.cuts and pedal_moves:
+            heappush(self._heap, _Due(plan.from_ns, _PEDAL_UP, next(self._numbers)))
+        self.yields = plan.yields
         for note in plan.notes:
             if note.due_ns >= plan.from_ns:
                 heappush(self._heap, _Due(note.due_ns, _BEGIN, next(self._numbers), note))
@@ -139,3 +147,11 @@ class Player:
 
     def _tell(self, now: int, kind: Kind, number: int, value: int, due_ns: int) -> None:
         self._played(Performed(now, kind, number, value, self._channel), due_ns)
+
+
+def _cut(due: _Due, at_ns: int) -> _Due:
+    """What is due, no note sounding beyond an instant."""
+    if due.note is None or due.note.off_ns <= at_ns:
+        return due
+    note = replace(due.note, off_ns=max(at_ns, due.note.due_ns))
+    return replace(due, note=note, due_ns=min(due.due_ns, at_ns) if due.order == _END else due.due_ns)

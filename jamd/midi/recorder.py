@@ -1,7 +1,8 @@
 """The recorder: a jam's log on disk as it happens. After a crash it holds all but the last instant.
 
 One JSON object a line. First a `jam` record with the version of the format; then log entries as
-`jamd.music.log` writes them, and between them `played` records: what jamd played, and when it was due.
+`jamd.music.log` writes them, and between them `played` records: what jamd played, and when it was due; and
+`action` records: what people asked for.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from jamd.midi.locks import lock
+from jamd.music.actions import Action
 from jamd.music.events import LogEntry, Performed
 from jamd.music.log import to_json
 
@@ -33,6 +35,9 @@ class Recorder(Protocol):
     def played(self, event: Performed, due_ns: int) -> None:
         """Takes what jamd itself played."""
 
+    def action(self, action: Action) -> None:
+        """Takes what somebody asked for."""
+
     def flush(self, *, soon: bool) -> None:
         """Writes what waits, unless something is due `soon`."""
 
@@ -49,6 +54,9 @@ class NullRecorder:
         """Forgets it."""
 
     def played(self, event: Performed, due_ns: int) -> None:
+        """Forgets it."""
+
+    def action(self, action: Action) -> None:
         """Forgets it."""
 
     def flush(self, *, soon: bool) -> None:
@@ -81,6 +89,11 @@ class FileRecorder:
     def played(self, event: Performed, due_ns: int) -> None:
         """Takes what jamd itself played."""
         self._waiting.append(_played_json(event, due_ns))
+
+    def action(self, action: Action) -> None:
+        """Takes what somebody asked for."""
+        record = {"type": "action", "time_ns": action.time_ns, "name": action.name, "value": action.value}
+        self._waiting.append(json.dumps(record, separators=(",", ":")))
 
     def flush(self, *, soon: bool) -> None:
         """Writes what waits in one piece, unless something is due `soon` and little waits."""

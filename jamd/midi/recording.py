@@ -12,6 +12,7 @@ from jamd.errors import MidiFileError
 from jamd.midi.endings import with_every_end
 from jamd.midi.locks import lock
 from jamd.midi.smf import Track, write_midi
+from jamd.music.actions import Action
 from jamd.music.events import Kind, LogEntry, Performed
 from jamd.music.log import read_log
 from jamd.music.timeline import Timeline, ns_per_quarter
@@ -23,10 +24,11 @@ _NO_TEMPO = ns_per_quarter(120)
 
 @dataclass(frozen=True, slots=True)
 class Jam:
-    """A recording: the log that decides the tokens, and what jamd played."""
+    """A recording: the log that decides the tokens, what jamd played, and what people asked for."""
 
     entries: tuple[LogEntry, ...]
     played: tuple[Performed, ...]
+    actions: tuple[Action, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ def read_jam(path: Path) -> Jam:
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
         played = [_played(line) for line in lines if '"type":"played"' in line]
-        return Jam(tuple(read_log(path)), tuple(played))
+        actions = [_action(line) for line in lines if line.startswith('{"type":"action"')]
+        return Jam(tuple(read_log(path)), tuple(played), tuple(actions))
     except OSError as error:
         raise MidiFileError(f"Cannot read {path}: {error.strerror}.", "Check the name and the folder.") from error
     except (ValueError, KeyError) as error:
@@ -60,7 +63,7 @@ def build_midi(log: Path, mid: Path) -> None:
         Track.performed(name, _merged(tempo_map, with_every_end(events, max(times, default=0))[0]))
         for name, events in ((PERFORMER, performed), (JAMD, jam.played))
     ]
-    write_midi(mid, tracks, tempo_map)
+    write_midi(mid, tracks, tempo_map, _takes(tempo_map, jam.actions))
 
 
 def recover(folder: Path) -> Recovered:
@@ -91,6 +94,15 @@ def _from_tick_0(timelines: Sequence[Timeline], start_ns: int) -> list[Timeline]
     return moved
 
 
+def _takes(timelines: Sequence[Timeline], actions: Iterable[Action]) -> list[tuple[int, str]]:
+    """A marker wherever somebody said keep: up to there they liked it."""
+    marks = []
+    for number, action in enumerate((action for action in actions if action.name == "keep"), 1):
+        timeline = next((t for t in reversed(timelines) if t.time_ns <= action.time_ns), timelines[0])
+        marks.append((max(timeline.tick_at(action.time_ns), 0), f"keep {number}"))
+    return marks
+
+
 def _merged(timelines: Iterable[Timeline], events: Iterable[Performed]) -> list[Timeline | Performed]:
     """In the order of time, a Timeline before what happens at its instant."""
     both: list[Timeline | Performed] = [*timelines, *events]
@@ -101,6 +113,11 @@ def _played(line: str) -> Performed:
     record = json.loads(line)
     kind, number, value = Kind(record["kind"]), int(record["number"]), int(record["value"])
     return Performed(int(record["time_ns"]), kind, number, value, int(record["channel"]))
+
+
+def _action(line: str) -> Action:
+    record = json.loads(line)
+    return Action(int(record["time_ns"]), str(record["name"]), record["value"])
 
 
 def _is_jam(log: Path) -> bool:

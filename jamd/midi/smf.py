@@ -103,13 +103,16 @@ class Track:
         return cls(name, [(tick, message) for tick, _, message in sorted(events)])
 
 
-def write_midi(path: Path, tracks: Sequence[Track], log: Iterable[LogEntry]) -> None:
-    """Writes a type 1 file; its tempo map is that of the log's Timelines, by their ticks.
+def write_midi(
+    path: Path, tracks: Sequence[Track], log: Iterable[LogEntry], markers: Iterable[tuple[int, str]] = ()
+) -> None:
+    """Writes a type 1 file; its tempo map is that of the log's Timelines, by their ticks. Markers are ticks and texts.
 
     MidiFileError where it cannot be written; what stood there before is then untouched.
     """
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_QUARTER)
     tempo_map = _tempo_events([entry for entry in log if isinstance(entry, Timeline)])
+    tempo_map += [(tick, mido.MetaMessage("marker", text=text)) for tick, text in markers]
     for track in tracks:
         messages = [(tick, mido.Message.from_bytes(message)) for tick, message in track.events]
         file.tracks.append(_track(track.name, sorted([*tempo_map, *messages], key=itemgetter(0))))

@@ -6,19 +6,24 @@ It never waits, and never reads a clock: `step` is told the time, and says when 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jamd.errors import PortError
+from jamd.midi.bindings import Bindings
+from jamd.midi.conductor import Conductor
 from jamd.midi.echo import EchoGuard
 from jamd.midi.keyboard import Keyboard
 from jamd.midi.ledger import Ledger
 from jamd.midi.listener import Listener
+from jamd.midi.metronome import Metronome
 from jamd.midi.pacing import Wake
 from jamd.midi.player import MS, TOLERANCE_NS, Player
-from jamd.midi.port_types import Clock, InputPort, NullInput, OutputPort
+from jamd.midi.port_types import InputPort, OutputPort
 from jamd.midi.recorder import Recorder
+from jamd.midi.state_out import Address, StateOut
+from jamd.music.actions import TABLE, Action
 from jamd.music.events import Kind, LogEntry, Performed
-from jamd.music.messages import Missed, Report, Resumed, Watermark
+from jamd.music.messages import Missed, Report, Resumed, Transport, Watermark
 from jamd.music.plan import Plan
 from jamd.music.timeline import Timeline
 
@@ -32,7 +37,9 @@ SOON_NS = 2 * MS
 TROUBLE_NS = 1000 * MS
 """Trouble that lasts is reported no more often."""
 
-ToBrain = Performed | Timeline | Watermark | Resumed | Missed
+Told = Performed | Timeline | Transport | Action
+"""What stands in the order of time."""
+ToBrain = Told | Watermark | Resumed | Missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,9 @@ class WireSettings:
     same_device: bool = False
     """In and out are one device: what is sent is expected to come back."""
     tolerance_ns: int = TOLERANCE_NS
+    state_out: Address | None = None
+    late_out: Address | None = None
+    sends_clock: bool = False
 
 
 class Wire:
@@ -64,27 +74,39 @@ class Wire:
         to_brain: Callable[[ToBrain], bool],
         report: Callable[[Report], object],
         *,
-        clock: Clock | None = None,
+        conductor: Conductor | None = None,
         heard: int = 0,
+        bindings: Bindings | None = None,
     ) -> None:
         self._input, self._output, self._recorder = input_port, output_port, recorder
         self._to_brain, self._report = to_brain, report
-        self._clock: Clock = clock or NullInput()
+        self.conductor = conductor or Conductor()
+        """Says where the beats are."""
         self._guard = EchoGuard(settings.same_device)
         self._keyboard = Keyboard(self._send, ledger)
         self._listener = Listener(
-            self._keyboard, self._guard, channel=settings.input_channel, thru=settings.thru, heard=heard
+            self._keyboard,
+            self._guard,
+            channel=settings.input_channel,
+            thru=settings.thru,
+            heard=heard,
+            bindings=bindings,
+            system=self.conductor.hear,
         )
+        self._state_out = StateOut(self._send, settings.state_out, settings.late_out)
         self._player = Player(self._keyboard, self._played, settings.output_channel, settings.tolerance_ns)
+        self._metronome = Metronome(
+            self.conductor, self._send, self._keyboard.hand(), sends_clock=settings.sends_clock
+        )
         self._plans: list[Plan] = []
+        self._asked: list[Action] = []  # by main, since the last step
+        self._set: dict[str, Action] = {}  # the last of each that keeps its value
+        self._silenced = 0  # `heard` at the last panic: no plan made before it is played
         self._now = 0
         self._last_entry_ns: int | None = None
         self._last_mark_ns: int | None = None
         self._trouble: dict[str, int] = {}  # what -> how often, since it was last reported
         self._next_trouble_ns = 0
-        self.timeline: Timeline | None = None
-        """The last one that the clock has given."""
-        self._told: Timeline | None = None  # the last one of the brain's own
 
     @property
     def heard(self) -> int:
@@ -99,14 +121,21 @@ class Wire:
         if left:
             self._report(Report(now, "silenced", {"notes": left}))
 
-    def take(self, message: Plan | LogEntry) -> None:
-        """From the brain: a plan, judged in the next step, when all performed is known; or a log entry."""
+    def take(self, message: Plan | LogEntry | Action | Report) -> None:
+        """From the brain: a plan, judged in the next step, when all performed is known; its state; a log entry.
+
+        From main: an action, which counts from the next step on.
+        """
         if isinstance(message, Plan):
             self._plans.append(message)
+        elif isinstance(message, Action):
+            self._asked.append(message)
+        elif isinstance(message, Report):
+            self._state_out.state(str(message.facts["state"]))
         else:
             self._recorder.entry(message)
             if isinstance(message, Timeline):
-                self._told = message
+                self.conductor.told(message)
 
     def step(self, now: int) -> Wake:
         """Does all that is to be done at `now`, and says when to come back."""
@@ -117,28 +146,35 @@ class Wire:
             self._report(report)
             if report.what == "late":
                 self._to_brain(Missed(int(report.facts["due_ns"]), int(report.facts["pitch"])))
+                self._state_out.late()
+        self._metronome.play(now)
         self._mark(now, heard_something)
         self._write(now)
         self._report_trouble(now)
         return self._next_wake(now)
 
-    def greet(self, now: int) -> None:
-        """A new brain is there: tells it where the beats are, and how far the log reaches."""
-        told = self.timeline or (Resumed(self._told) if self._told else None)
-        if told is not None and not self._to_brain(told):
-            self._have_trouble("dropped")
+    def greet(self, now: int, known: Timeline | None = None) -> None:
+        """A brain is there, which may know a Timeline: tells it where the beats are, what people have set meanwhile,
+        and how far the log reaches."""
+        wishes = [replace(action, time_ns=now) for action in self._set.values()]
+        for told in (*self.conductor.greet(now, known), *wishes):
+            if not self._to_brain(told):
+                self._have_trouble("dropped")
+        self._state_out.state("listening")
         self._mark(now, True)
 
     def end_plan(self, now: int, why: str) -> None:
         """Ends what is played and planned: whoever planned it is gone. What goes through lives on."""
         self._now = now
         self._plans.clear()
+        self._state_out.state("listening")
         if self._player.busy:
             self._report(self._player.stop(now, why))
 
     def close(self, now: int) -> None:
         """Ends everything that sounds, and the recording. Whoever opened the ports closes them after this."""
         self.end_plan(now, "close")
+        self._metronome.stop()
         self._keyboard.silence()
         self._report(Report(now, "lateness", self._player.lateness.facts()))
         self._report(Report(now, "left_out", self._listener.counts))
@@ -148,16 +184,22 @@ class Wire:
 
     def _listen(self, now: int) -> bool:
         """Hears what has come, and hands it on in the order of time; True if there was anything."""
-        entries: list[Performed | Timeline] = list(self._clock.timelines(now))
-        if entries:
-            self.timeline = [entry for entry in entries if isinstance(entry, Timeline)][-1]
+        entries: list[Told] = []
         was_armed = self._guard.armed
         for stamp, data in self._input.poll(now):
             for event in self._listener.hear(data, stamp):
                 entries.append(event)
-                if event.kind is Kind.NOTE_ON:
+                if isinstance(event, Action):
+                    self._act(event)
+                elif event.kind is Kind.NOTE_ON:
                     self._yield()
         self._guard.looked(now)
+        for asked in self._asked:
+            action = replace(asked, time_ns=now)  # behind all that the brain knows already
+            entries.append(action)
+            self._act(action)
+        self._asked.clear()
+        entries[:0] = self.conductor.entries(now)  # a Timeline before what happens at its instant
         if entries:
             self._last_entry_ns = now
         if self._guard.armed and not was_armed:
@@ -167,15 +209,37 @@ class Wire:
         return bool(entries)
 
     def _yield(self) -> None:
-        """Barge-in: the performer plays, so jamd does not."""
-        if self._player.busy:
+        """Barge-in: the performer plays, so jamd does not, unless both were to play."""
+        if self._player.busy and self._player.yields:
             self._report(self._player.stop(self._now, "barge_in"))
 
-    def _tell(self, entry: Performed | Timeline) -> None:
-        self._recorder.entry(entry)
+    def _act(self, action: Action) -> None:
+        """What the wire itself does about it, at once."""
+        if action.name == "panic":
+            self._listener.heard += 1  # so that what was planned before is out of date
+            self._silenced = self.heard
+            if self._player.busy:
+                self._report(self._player.stop(self._now, "panic"))
+            self._keyboard.silence()
+        elif action.name == "tap":
+            self.conductor.tap(action.time_ns)
+
+    def _tell(self, entry: Told) -> None:
+        if isinstance(entry, Transport):
+            pass  # the Timeline beside it says it to the log
+        elif isinstance(entry, Action):
+            self._recorder.action(entry)
+            if TABLE[entry.name].settable:
+                self._set[entry.name] = entry
+            value = {} if entry.value is None else {"value": entry.value}
+            self._report(Report(entry.time_ns, "action", {"name": entry.name, **value}))
+        else:
+            self._recorder.entry(entry)
         if not self._to_brain(entry):
             self._have_trouble("dropped")
         if isinstance(entry, Performed) and entry.kind in (Kind.NOTE_ON, Kind.NOTE_OFF):
+            if entry.kind is Kind.NOTE_ON:
+                self.conductor.play()
             what = "note_in" if entry.kind is Kind.NOTE_ON else "note_off_in"
             self._report(Report(entry.time_ns, what, _facts(entry)))
 
@@ -191,7 +255,7 @@ class Wire:
     def _judge_plans(self, now: int) -> None:
         """Refuses plans made without knowing all that was performed."""
         for plan in self._plans:
-            if plan.heard == self.heard:
+            if plan.heard >= self._silenced and (plan.heard == self.heard or not plan.yields):
                 self._player.accept(plan)
             else:
                 facts = {"plan_heard": plan.heard, "heard": self.heard, "notes": len(plan.notes)}
@@ -219,8 +283,8 @@ class Wire:
 
     def _next_wake(self, now: int) -> Wake:
         look = now + (POLL_NS if self._music_is_on(now) else IDLE_POLL_NS)
-        due = self._player.due
-        return Wake(due, True) if due is not None and due <= look else Wake(look, False)
+        due = min((due for due in (self._player.due, self._metronome.due) if due is not None), default=look + 1)
+        return Wake(due, True) if due <= look else Wake(look, False)
 
     def _write(self, now: int) -> None:
         due = self._player.due

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 ROOTS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 QUALITIES = {"maj": (0, 4, 7), "min": (0, 3, 7), "dim": (0, 3, 6), "aug": (0, 4, 8), "dom": (0, 4, 7, 10)}
 """Semitones above the root."""
+NO_CHORD = "N:N"
 LEAST_PITCH_CLASSES = 2
 """Fewer of them, faint ones left out, name no chord; and a chord lacks at most one of its own."""
 LEAST_COVERED = 0.5

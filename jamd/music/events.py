@@ -73,4 +73,15 @@ class Charted:
     """`root:quality` as the vocabulary spells it (`A:min`), or `N:N`."""
 
 
-LogEntry = Performed | Timeline | TurnChange | Answered | Charted
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What was struck and answered, and whose turn it was, from `since_ns` to this instant is forgotten.
+
+    Keys let go, controllers, Timelines and charts of that time stay: they say how things are.
+    """
+
+    time_ns: int
+    since_ns: int
+
+
+LogEntry = Performed | Timeline | TurnChange | Answered | Charted | Undone

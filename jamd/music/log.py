@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from jamd.music.events import Answered, Charted, Kind, LogEntry, Performed, Turn, TurnChange
+from jamd.music.events import Answered, Charted, Kind, LogEntry, Performed, Turn, TurnChange, Undone
 from jamd.music.timeline import Metre, Timeline
 
-_RANKS = {TurnChange: 0, Timeline: 1, Charted: 2, Answered: 3, Performed: 4}
-TYPES = frozenset({"performed", "timeline", "turn", "answered", "charted"})
+_RANKS = {Undone: 0, TurnChange: 1, Timeline: 2, Charted: 3, Answered: 4, Performed: 5}
+TYPES = frozenset({"performed", "timeline", "turn", "answered", "charted", "undone"})
 """The values of "type" that are log entries; a file may hold other records beside them."""
 
 
@@ -51,8 +51,22 @@ def read_log(path: Path) -> list[LogEntry]:
 
 
 def in_order(entries: Iterable[LogEntry]) -> list[LogEntry]:
-    """By instant; within one: the turn, its Timeline, its chart, its answer, what was performed."""
+    """By instant; within one: what is undone, the turn, its Timeline, its chart, its answer, what was performed."""
     return sorted(entries, key=lambda entry: (entry.time_ns, _RANKS[type(entry)]))
+
+
+def remembered(entries: Iterable[LogEntry]) -> list[LogEntry]:
+    """The entries of a log but for those that were undone: what a memory is made of."""
+    told = list(entries)
+    undone = [entry for entry in told if isinstance(entry, Undone)]
+    return [entry for entry in told if not isinstance(entry, Undone) and not any(forgets(u, entry) for u in undone)]
+
+
+def forgets(undone: Undone, entry: LogEntry) -> bool:
+    """Whether `undone` takes this entry from memory."""
+    if not undone.since_ns <= entry.time_ns < undone.time_ns:
+        return False
+    return isinstance(entry, TurnChange | Answered) or (isinstance(entry, Performed) and entry.kind is Kind.NOTE_ON)
 
 
 def _record(entry: LogEntry) -> dict[str, Any]:
@@ -81,6 +95,8 @@ def _record(entry: LogEntry) -> dict[str, Any]:
             return {"type": "answered", "time_ns": time_ns, "ids": list(ids)}
         case Charted(time_ns, chord):
             return {"type": "charted", "time_ns": time_ns, "chord": chord}
+        case Undone(time_ns, since_ns):
+            return {"type": "undone", "time_ns": time_ns, "since_ns": since_ns}
 
 
 def _parsed(line: str) -> dict[str, Any]:
@@ -115,6 +131,8 @@ def _entry(record: dict[str, Any]) -> LogEntry:
             return Answered(time_ns, _ids(record.get("ids")))
         case "charted":
             return Charted(time_ns, _chord(record.get("chord")))
+        case "undone":
+            return Undone(time_ns, _integer(record, "since_ns"))
         case other:
             raise ValueError(f"no log entry has the type {other!r}")
 

@@ -23,6 +23,17 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class Transport:
+    """From the wire: at this instant the song that the clock counts begins or goes on (`rolling`), or stops.
+
+    It begins where the Timeline of the same instant puts it; a Timeline goes on while the song has stopped.
+    """
+
+    time_ns: int
+    rolling: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Missed:
     """From the wire: a planned note was left out, since it would have come too late."""
 

@@ -27,8 +27,8 @@ class PlannedPedal:
 class Plan:
     """From `from_ns` on, this is what is played; what an older plan had not begun by then is forgotten.
 
-    Note-offs owed are never dropped. A plan answers what has been heard: `heard` is the number of note-ons by
-    the performer that its maker knew of. One more makes it stale: the wire refuses it.
+    Note-offs owed are never dropped. A plan that `yields` answers what has been heard: `heard` is the number of
+    note-ons by the performer that its maker knew of. One more makes it stale: the wire refuses it, or stops it.
     """
 
     heard: int
@@ -37,3 +37,7 @@ class Plan:
     pedals: tuple[PlannedPedal, ...] = field(default=())
     final: bool = False
     """True when the answer ends with this plan."""
+    yields: bool = True
+    """False where both play at once: then no note of the performer's makes it stale, or stops it."""
+    cuts: bool = False
+    """True when what sounds ends at `from_ns` too, and the pedal goes up there."""

@@ -23,6 +23,7 @@ from jamd.music.events import (
     Turn,
     TurnChange,
 )
+from jamd.music.log import remembered
 from jamd.music.timeline import Timeline
 from jamd.remi.counts import Counts
 from jamd.remi.harmony import Harmony
@@ -67,6 +68,11 @@ class Encoder:
         return self._pending.place if self._pending else Place(turn=self._first_turn or Turn.CALL)
 
     @property
+    def reached(self) -> Place:
+        """Where the turn under way stands once all that was fed is said: tokens of an answer go on from there."""
+        return self._pending.reached if self._pending else self.place
+
+    @property
     def timeline(self) -> Timeline:
         """The Timeline that holds; JamdError before the first."""
         if self._pending is None:
@@ -104,8 +110,10 @@ class Encoder:
             self._turn_change(entry.turn, joins=entry.joins)
         elif isinstance(entry, Answered):
             self._answered(entry)
-        else:
+        elif isinstance(entry, Charted):
             self._charted(entry)
+        else:
+            raise JamdError("an entry says what was undone", "Leave that out: jamd.music.log.remembered does.")
 
     def advance(self, watermark_ns: int) -> list[int]:
         """Nothing earlier than the watermark will come: the tokens that this makes certain."""
@@ -377,8 +385,8 @@ class Encoder:
 
 
 def tokenize(entries: Iterable[LogEntry]) -> list[int]:
-    """The tokens of a whole log."""
+    """The tokens of a whole log, but for what was undone."""
     encoder = Encoder()
-    for entry in entries:
+    for entry in remembered(entries):
         encoder.feed(entry)
     return encoder.finish()

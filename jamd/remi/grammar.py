@@ -108,6 +108,8 @@ class Grammar:
         self.position = -1
         """The slot of the last Position in this bar, from 0; -1 when it has none yet."""
         self.pedal_down = False
+        self.chord: int | None = None
+        """The Chord token last said."""
         self._lent = False  # the pedal has been down since before this Response: it is the performer's
         self._last = _START
         self._slots = 0  # of this bar; 0 before the first
@@ -172,6 +174,16 @@ class Grammar:
     def next_slot(self) -> int | None:
         """The earliest slot of this bar that a Position may name next; None where the bar has no more."""
         return self._floor if self._floor < self._slots else None
+
+    @property
+    def free(self) -> Mask:
+        """[128] the pitches that no open note forbids; read only, and another array once they change."""
+        return self._free
+
+    @property
+    def lowest_on(self) -> int:
+        """The lowest pitch that may come next in this group of notes."""
+        return self._lowest_on
 
     def allowed(self) -> Mask:
         """What may come next under the bounds: bool (SIZE,), never empty. Valid until the next call."""
@@ -276,6 +288,8 @@ class Grammar:
                 self._hold([self._lowest_off - 1], free=True)
             case "Pedal On" | "Pedal Off":
                 self.pedal_down = name == "Pedal On"
+            case "Chord":
+                self.chord = token
             case "Bar":
                 self.position, self._floor = -1, 0
                 self._silent += 1

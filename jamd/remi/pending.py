@@ -143,6 +143,15 @@ class Pending:
         first = self._unsaid[0] if self._unsaid else self.bars.next
         return self._writer.place(first.line, first.metre or bar_from(self.bars.timeline, first.line)[1])
 
+    @property
+    def reached(self) -> Place:
+        """Where the current turn stands, as far as it has come."""
+        bars, (index, position) = self.bars, self.turn.floor
+        bar = bars.bar if bars.bar and index < bars.next.index else bars.next
+        metre = bar.metre or bar_from(bars.timeline, bar.line)[1]
+        behind = bar.index - index
+        return Place(bar.line - behind * metre.ticks, metre, -1 if behind else position, self.turn.turn)
+
     def ripe(self, now: int) -> bool:
         """Whether time alone has made a slot ripe."""
         slots = self._turns[0].slots

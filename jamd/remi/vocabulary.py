@@ -12,7 +12,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import pairwise
 
-from jamd.music.chords import QUALITIES, ROOTS
+from jamd.music.chords import NO_CHORD, QUALITIES, ROOTS
 from jamd.music.timeline import TICKS_PER_QUARTER, Metre
 
 SLOT_TICKS = TICKS_PER_QUARTER // 12
@@ -24,7 +24,6 @@ METRES = tuple(
     Metre(n, d) for n, d in ((2, 4), (3, 4), (4, 4), (5, 4), (6, 4), (2, 2), (3, 8), (6, 8), (7, 8), (9, 8), (12, 8))
 )
 POSITIONS = max(m.ticks for m in METRES) // SLOT_TICKS
-NO_CHORD = "N:N"
 TEMPO_CLASSES = {"slow": 30, "mid": 90, "fast": 150}
 TEMPO_SPAN = 60
 MIN_BPM, MAX_BPM = 30, 209

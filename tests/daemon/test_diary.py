@@ -57,7 +57,7 @@ def test_notes_are_for_the_file_only(tmp_path: Path) -> None:
     book = Diary(lines.append, tmp_path / "events.jsonl")
     book.write(Report(5, "note_in", {"pitch": 60}))
     book.write(Report(6, "crashed", {"process": "brain", "why": TRACE}))
-    book.up(Up("wire", {"in": "Keyboard"}, 99), 8)
+    book.write(Up("wire", {"in": "Keyboard"}, 99).report(8))
     book.close()
     assert len(lines) == 2 and lines[1] == "wire ready: in Keyboard"
     written = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jamd.errors import PortError
+from jamd.errors import ConfigError, PortError
 from tests.daemon.live import LONG_S, ROOT
 from tests.daemon.peers import Instrument, closing, sounding
 
@@ -47,6 +47,22 @@ def test_no_midi_system_is_said_in_a_sentence(words: tuple[str, ...], tmp_path: 
     assert "No MIDI system answers" in complaint
     assert "Start a JACK server" in complaint
     assert len(complaint.strip().split("\n")) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--chart", "Dm7 | Gj7"), 'bar 2: "Gj7" is no chord'),
+        (("--chart", "Dm7 | G7"), "needs to know where the beats are"),
+        (("--key", "H major"), "must be a scale like C major"),
+    ],
+)
+def test_a_chart_or_key_that_will_not_do_is_said_before_anything_opens(
+    words: tuple[str, str], why: str, tmp_path: Path, model: Path
+) -> None:
+    code, _, complaint = jamd(tmp_path, "listen", "--model", str(model), *words, config="[clock]\nin = 'off'\n")
+    assert code == ConfigError.exit_code
+    assert why in complaint
 
 
 def test_an_unknown_port_is_refused_with_a_guess_and_what_there_is(

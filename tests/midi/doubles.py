@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from jamd.music.actions import Action
 from jamd.music.events import LogEntry, Performed
 
 MS = 1_000_000
@@ -45,6 +46,7 @@ class RecordingRecorder:
 
     entries: list[LogEntry] = field(default_factory=list)
     played_events: list[tuple[Performed, int]] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
     flushes: list[bool] = field(default_factory=list)
     failure: str = ""
     closed: bool = False
@@ -54,6 +56,9 @@ class RecordingRecorder:
 
     def played(self, event: Performed, due_ns: int) -> None:
         self.played_events.append((event, due_ns))
+
+    def action(self, action: Action) -> None:
+        self.actions.append(action)
 
     def flush(self, *, soon: bool) -> None:
         self.flushes.append(soon)

@@ -31,7 +31,7 @@ PEDALS = st.builds(PlannedPedal, TIMES, st.booleans())
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
     some, pedals = draw(st.lists(notes(), max_size=8)), draw(st.lists(PEDALS, max_size=3))
-    return Plan(0, draw(TIMES), tuple(some), tuple(pedals), draw(st.booleans()))
+    return Plan(0, draw(TIMES), tuple(some), tuple(pedals), draw(st.booleans()), cuts=draw(st.booleans()))
 
 
 @dataclass
@@ -278,3 +278,24 @@ def test_a_stop_reports_what_it_cut_and_what_was_not_begun() -> None:
     stage.stop(2 * MS)
     stage.play(10**9)
     assert stage.reports == [Report(2 * MS, "stopped", {"why": "test", "cut": 2, "forgotten": 1})]
+
+
+def test_a_plan_that_cuts_ends_what_sounds_from_there_on_and_lifts_the_pedal() -> None:
+    stage = Stage()
+    down = PlannedPedal(0, True)
+    stage.player.accept(plan(note(0, 500, 60), note(50, 80, 61), note(90, 400, 62), note(300, 400, 63), pedals=(down,)))
+    stage.play(10 * MS)
+    stage.player.accept(Plan(0, 100 * MS, cuts=True))
+    stage.play_on_time()
+    ends = {message[1]: at // MS for at, message in stage.sent if message[0] == 0x83}
+    assert ends == {60: 100, 61: 80, 62: 100}
+    assert stage.ear.silent and stage.now == 100 * MS
+
+
+def test_who_plays_says_whether_he_yields() -> None:
+    stage = Stage()
+    assert stage.player.yields
+    stage.player.accept(Plan(0, 0, (note(0, 50),), yields=False))
+    assert not stage.player.yields
+    stage.player.accept(plan(note(0, 50)))
+    assert stage.player.yields

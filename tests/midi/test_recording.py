@@ -11,6 +11,7 @@ from jamd.errors import MidiFileError
 from jamd.midi.recorder import FileRecorder
 from jamd.midi.recording import build_midi, read_jam, recover
 from jamd.midi.smf import read_midi
+from jamd.music.actions import Action
 from jamd.music.events import Answered, Kind, LogEntry, Performed, Turn, TurnChange
 from jamd.music.timeline import Metre, Timeline, ns_per_quarter
 
@@ -145,3 +146,23 @@ def test_a_damaged_log_is_refused_by_name(tmp_path: Path, text: str) -> None:
         build_midi(path, tmp_path / "a.mid")
     with pytest.raises(MidiFileError, match="No such file"):
         read_jam(tmp_path / "none.jsonl")
+
+
+def test_what_people_asked_for_is_in_the_log_and_a_take_that_was_kept_is_a_marker_where_it_was(tmp_path: Path) -> None:
+    recorder = write(tmp_path / "a.jsonl", JAM, [])
+    asked = [Action(START + SECOND, "keep"), Action(START + SECOND, "mode", "duet"), Action(START + 2 * SECOND, "keep")]
+    for action in asked:
+        recorder.action(action)
+    recorder.close()
+    assert read_jam(tmp_path / "a.jsonl").actions == tuple(asked)
+    build_midi(tmp_path / "a.jsonl", tmp_path / "a.mid")
+    tick, marks = 0, []
+    for message in mido.MidiFile(tmp_path / "a.mid").tracks[0]:
+        tick += message.time
+        if message.type == "marker":
+            marks.append((tick, message.text))
+    assert marks == [(960, "keep 1"), (1920, "keep 2")]
+    kept = read_midi(tmp_path / "a.mid")
+    write(tmp_path / "b.jsonl", JAM, []).close()
+    build_midi(tmp_path / "b.jsonl", tmp_path / "b.mid")
+    assert kept.entries == read_midi(tmp_path / "b.mid").entries

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jamd.errors import PortError
+from jamd.midi.bindings import Bindings
+from jamd.midi.conductor import LEAD_NS, Conductor, Tempo
 from jamd.midi.file_ports import FileInput
 from jamd.midi.ledger import SIZE, Ledger
 from jamd.midi.messages import control, note_off, note_on
+from jamd.midi.pacing import Wake
 from jamd.midi.smf import MidiLog
 from jamd.midi.wire import (
     IDLE_NS,
@@ -25,11 +29,15 @@ from jamd.midi.wire import (
     Wire,
     WireSettings,
 )
+from jamd.music.actions import TABLE, Action
+from jamd.music.bindings import parse
 from jamd.music.events import Kind, Performed, Turn, TurnChange
-from jamd.music.messages import Report, Watermark
+from jamd.music.messages import Report, Transport, Watermark
 from jamd.music.plan import Plan, PlannedNote
 from jamd.music.timeline import Timeline
 from tests.midi.doubles import MS, Ear, RecordingOutput, RecordingRecorder, ScriptedInput
+
+SECOND = 1000 * MS
 
 
 @dataclass
@@ -271,7 +279,7 @@ def test_after_close_nothing_sounds(keys: list[tuple[int, int, bool]], pitches: 
 def test_a_new_brain_is_told_where_the_beats_are_without_writing_it_down_twice() -> None:
     timeline = Timeline(0, 0, 500 * MS)
     file = FileInput(MidiLog((timeline,), MS, 0, 0, 0, 0, 0), "file")
-    room = Room(options={"input": file, "clock": file})
+    room = Room(options={"input": file, "conductor": Conductor(file=file)})
     room.wire.greet(0)
     assert [type(message) for message in room.brain] == [Watermark]
     file.start(7)
@@ -337,9 +345,164 @@ def test_a_file_is_heard_at_its_own_instants_with_its_tempo_before_its_notes() -
         Performed(10_000_100, Kind.NOTE_ON, 62, 64),
     )
     file = FileInput(MidiLog(entries, 11 * MS, 2, 0, 0, 0, 0), "file")
-    room = Room(options={"input": file, "clock": file})
+    room = Room(options={"input": file, "conductor": Conductor(file=file)})
     file.start(3)
     room.run(30 * MS, 3)
     told = [message for message in room.brain if not isinstance(message, Watermark)]
     assert [message.time_ns for message in told] == [3, 10_000_003, 10_000_103, 10_000_103]
     assert isinstance(told[2], Timeline) and room.recorder.entries == told
+
+
+# ---- what people ask for ---------------------------------------------------------------------------------
+
+
+def bound(**rows: str) -> Bindings:
+    """Bindings as they stand in jamd.toml."""
+    return Bindings([(name, binding) for name, text in rows.items() for binding in parse(text, TABLE[name])])
+
+
+def test_panic_by_a_controller_silences_everything_within_the_same_step_and_what_was_planned_is_out_of_date() -> None:
+    script = [(2 * MS, note_on(0, 48, 64)), (20 * MS, control(0, 22, 127))]
+    room = Room(script, options={"bindings": bound(panic="cc 22")})
+    room.run(10 * MS)
+    room.wire.take(plan(60, due_ms=12, heard=1))
+    room.run(19 * MS, 11 * MS)
+    assert room.ear().keys == {(0, 48), (0, 60)}
+    room.wire.take(plan(61, due_ms=21, heard=1))  # made before anybody knew
+    room.wire.take(replace(plan(61, due_ms=21, heard=1), yields=False))
+    room.wire.step(20 * MS)
+    assert room.ear().silent and control(0, 120, 0) in room.output.sent and room.of("refused")
+    room.wire.take(plan(62, due_ms=25, heard=room.wire.heard))  # made since
+    room.run(30 * MS, 21 * MS)
+    assert room.ear().keys == {(0, 62)}
+
+
+def test_actions_reach_the_brain_the_recording_and_the_screen_in_the_order_of_time_and_are_no_music() -> None:
+    script = [(1 * MS, note_on(0, 60, 64)), (2 * MS, note_on(0, 24, 64)), (3 * MS, note_off(0, 24))]
+    script += [(4 * MS, note_off(0, 60)), (5 * MS, control(0, 20, 127))]
+    room = Room(script, options={"bindings": bound(keep="note 24", temperature="cc 20")})
+    room.run(3 * MS)
+    room.wire.take(Action(0, "mode", "duet"))  # asked for by main, some time ago
+    room.run(10 * MS, 4 * MS)
+    told = [m for m in room.brain if isinstance(m, Performed | Action)]
+    names = [m.kind.value if isinstance(m, Performed) else m.name for m in told]
+    assert names == ["note_on", "keep", "note_off", "mode", "temperature"]
+    assert [m.time_ns for m in told] == sorted(m.time_ns for m in told)
+    assert room.recorder.actions == [m for m in told if isinstance(m, Action)]
+    assert room.recorder.entries == [m for m in told if isinstance(m, Performed)]
+    valued = [{"name": "mode", "value": "duet"}, {"name": "temperature", "value": 2.0}]
+    assert room.of("action") == [{"name": "keep"}, *valued]
+    assert room.output.sent == [note_on(0, 60, 64), note_off(0, 60)]
+
+
+def test_the_state_is_shown_where_it_was_asked_for_and_a_brain_that_is_gone_listens_no_more() -> None:
+    room = Room(settings=WireSettings(state_out=(15, 119), late_out=(15, 118)))
+    room.wire.greet(0)
+    room.wire.take(Report(1, "state", {"state": "playing"}))
+    room.wire.take(plan(60, due_ms=0))
+    room.wire.step(100 * MS)
+    room.wire.end_plan(101 * MS, "brain_gone")
+    shown = [control(15, 119, 0), control(15, 119, 127), control(15, 118, 1), control(15, 119, 0)]
+    assert room.output.sent == shown
+
+
+# ---- in time ---------------------------------------------------------------------------------------------
+
+
+def clock_script(quarters: int) -> list[tuple[int, bytes]]:
+    """Start, and clock at 125 quarters a minute: 20 ms each."""
+    return [(SECOND, b"\xfa"), *((SECOND + n * 20 * MS, b"\xf8") for n in range(24 * quarters))]
+
+
+def test_a_clock_that_comes_with_the_playing_gives_timelines_in_the_order_of_time_into_brain_and_log() -> None:
+    room = Room([*clock_script(8), (3 * SECOND, note_on(0, 60, 64))])
+    room.wire.greet(0)
+    room.run(5 * SECOND)
+    told = [m for m in room.brain if not isinstance(m, Watermark)]
+    assert [m.time_ns for m in told] == sorted(m.time_ns for m in told)
+    assert {type(m) for m in told} == {Timeline, Transport, Performed}
+    timelines = [m for m in told if isinstance(m, Timeline)]
+    assert room.recorder.entries == [m for m in told if not isinstance(m, Transport)]
+    assert all(abs(t.bpm - 125) < 2 for t in timelines)
+    reached = 0
+    for message in room.brain:
+        assert message.time_ns >= reached
+        reached = message.time_ns if isinstance(message, Watermark) else reached
+    assert room.output.sent == [note_on(0, 60, 64)]  # clock is not passed on
+
+
+def test_clock_goes_out_exactly_when_it_is_due_behind_the_notes_of_that_instant() -> None:
+    conductor = Conductor(Tempo(125, send=True))
+    room = Room(settings=WireSettings(sends_clock=True), options={"conductor": conductor})
+    room.wire.greet(0)
+    sent: list[tuple[int, bytes]] = []
+    room.output.send = lambda message: sent.append((now, message))  # type: ignore[method-assign]
+    now, wake = 0, Wake(0, False)
+    while now <= 3 * SECOND:
+        wake = room.wire.step(now)
+        if now == 600 * MS:
+            start = conductor.timeline.time_ns if conductor.timeline else 0
+            room.wire.take(plan(60, due_ms=(start + SECOND) / MS, off_ms=(start + SECOND + 20 * MS) / MS))
+        now = max(wake.at_ns, now + 1)
+    clocks = [at for at, message in sent if message == b"\xf8"]
+    assert {b - a for a, b in pairwise(clocks)} == {20 * MS}
+    assert [at for at, message in sent if message == b"\xfa"] == [clocks[0]]
+    at = [message for _, message in sent].index(note_on(0, 60, 64))
+    assert sent[at + 1] == (sent[at][0], b"\xf8")
+    assert sent[at + 2 : at + 4] == [(sent[at][0] + 20 * MS, note_off(0, 60)), (sent[at][0] + 20 * MS, b"\xf8")]
+    room.wire.close(now)
+    assert b"\xfc" in [message for at, message in sent if at == now]
+
+
+def test_a_count_in_is_heard_before_bar_1_is_no_music_and_a_performer_does_not_end_it() -> None:
+    conductor = Conductor(Tempo(125, count_in=2))
+    room = Room([(SECOND, note_on(0, 60, 64)), (SECOND + 9 * MS, note_off(0, 60))], options={"conductor": conductor})
+    room.wire.greet(0)
+    room.run(6 * SECOND)
+    assert [m[1] for m in room.output.sent if m[0] == 0x99] == [76, 77, 77, 77] * 2
+    assert room.ear().silent and room.recorder.played_events == [] and len(room.performed()) == 2
+    assert [m.rolling for m in room.brain if isinstance(m, Transport)] == [True]
+
+
+def test_a_count_in_that_is_closed_in_its_midst_leaves_nothing_sounding() -> None:
+    room = Room(options={"conductor": Conductor(Tempo(125, count_in=2))})
+    room.wire.greet(0)
+    room.run(LEAD_NS + 20 * MS)
+    assert not room.ear().silent
+    room.wire.close(LEAD_NS + 21 * MS)
+    assert room.ear().silent
+
+
+def test_tapping_a_bound_control_makes_a_timeline() -> None:
+    presses = [(SECOND + n * 500 * MS, control(0, 20, 127)) for n in range(4)]
+    releases = [(SECOND + 90 * MS + n * 500 * MS, control(0, 20, 0)) for n in range(4)]
+    room = Room([*presses, *releases], options={"bindings": bound(tap="cc 20")})
+    room.wire.greet(0)
+    room.run(4 * SECOND)
+    timelines = [m for m in room.brain if isinstance(m, Timeline)]
+    assert timelines and timelines[-1].bpm == pytest.approx(120, rel=0.01)
+    told = [m for m in room.brain if not isinstance(m, Watermark)]
+    assert [m.time_ns for m in told] == sorted(m.time_ns for m in told)
+
+
+def test_a_brain_that_comes_later_is_told_what_was_set_before_it_and_nothing_that_was_done() -> None:
+    room = Room()
+    asked = (("mode", "duet"), ("temperature", 0.5), ("undo", None), ("temperature", 1.5), ("hand_over", 1.0))
+    for name, value in asked:
+        room.wire.take(Action(0, name, value))
+    room.wire.step(1)
+    room.brain.clear()
+    room.wire.greet(9)
+    told = [message for message in room.brain if isinstance(message, Action)]
+    assert told == [Action(9, "mode", "duet"), Action(9, "temperature", 1.5)]
+    assert len(room.of("action")) == 5
+
+
+def test_a_plan_that_does_not_yield_is_played_however_much_the_performer_plays() -> None:
+    room = Room([(5 * MS, note_on(0, 72, 99)), (20 * MS, note_on(0, 74, 99)), (30 * MS, note_off(0, 72))])
+    room.wire.step(0)
+    room.run(10 * MS, 5 * MS)
+    room.wire.take(replace(plan(60, due_ms=15, off_ms=25, heard=0), yields=False))
+    room.run(60 * MS, 11 * MS)
+    assert room.of("refused") == room.of("stopped") == []
+    assert note_on(0, 60, 64) in room.output.sent and (0, 60) not in room.ear().keys

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jamd.music.events import Answered, Charted, Kind, LogEntry, Performed, Turn, TurnChange
-from jamd.music.log import from_json, in_order, read_log, to_json
+from jamd.music.events import Answered, Charted, Kind, LogEntry, Performed, Turn, TurnChange, Undone
+from jamd.music.log import from_json, in_order, read_log, remembered, to_json
 from jamd.music.timeline import Metre, Timeline
 
 TIMES = st.integers(-(10**15), 10**18)
@@ -23,6 +23,7 @@ ENTRIES = st.one_of(
     st.builds(TurnChange, TIMES, st.sampled_from(Turn), st.booleans()),
     st.builds(Answered, TIMES, st.lists(st.integers(0, 999)).map(tuple)),
     st.builds(Charted, TIMES, st.none() | st.text()),
+    st.builds(Undone, TIMES, TIMES),
 )
 
 
@@ -41,7 +42,7 @@ def test_a_log_comes_back_in_the_order_of_time_a_decision_before_what_follows_fr
 ) -> None:
     path = tmp_path_factory.mktemp("log") / "jam.jsonl"
     path.write_text("".join(to_json(entry) + "\n" for entry in entries))
-    ranks = [TurnChange, Timeline, Charted, Answered, Performed]
+    ranks = [Undone, TurnChange, Timeline, Charted, Answered, Performed]
     assert read_log(path) == sorted(entries, key=lambda entry: (entry.time_ns, ranks.index(type(entry))))
 
 
@@ -116,3 +117,13 @@ def test_a_bad_line_is_refused_with_its_reason(record: object, reason: str) -> N
 def test_a_line_that_is_not_json_is_refused() -> None:
     with pytest.raises(ValueError):
         from_json("C major, please")
+
+
+def test_what_was_undone_is_struck_out_and_what_says_how_things_are_stays() -> None:
+    line, key = Timeline(0, 0, 10**9), Performed(5, Kind.NOTE_ON, 60, 80)
+    up, pedal = Performed(6, Kind.NOTE_OFF, 60), Performed(7, Kind.CONTROL, 64, 127)
+    turn, heard, chord = TurnChange(8, Turn.RESPONSE), Answered(8, (1,)), Charted(9, "C:maj")
+    after = Performed(10, Kind.NOTE_ON, 62, 80)
+    log: list[LogEntry] = [line, key, up, pedal, turn, heard, chord, Undone(10, 5), after]
+    assert remembered(log) == [line, up, pedal, chord, after]
+    assert remembered([*log, Undone(11, 0)]) == [line, up, pedal, chord]

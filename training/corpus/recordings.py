@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jamd.errors import ConfigError, JamdError, MidiFileError
 from jamd.music.events import Kind, LogEntry, Performed
-from jamd.music.log import read_log
+from jamd.music.log import read_log, remembered
 from jamd.music.timeline import TICKS_PER_QUARTER
 from training.corpus import midi, score
 from training.corpus.piece import FLAT_VELOCITIES, Piece
@@ -151,7 +151,7 @@ def read_jam(path: Path) -> Jam:
     if '"jam"' not in first:
         raise MidiFileError("no log of a jam")
     played = [_played(line) for line in lines if '"type":"played"' in line]
-    jam = Jam(tuple(read_log(path)), tuple(played))
+    jam = Jam(tuple(remembered(read_log(path))), tuple(played))
     _enough(len(jam.struck))
     return jam
 

@@ -1,0 +1,111 @@
+"""What the performer's controls ask for: a bound message as Actions, found by one look into a dict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from jamd.midi.messages import CONTROL, NOTE_OFF, NOTE_ON, PROGRAM
+from jamd.music.actions import PRESSED, TABLE, Action, Spec, Value
+from jamd.music.bindings import Binding
+
+POLY_PRESSURE = 0xA0
+_STATUSES = {"cc": (CONTROL,), "program": (PROGRAM,), "note": (NOTE_ON, NOTE_OFF, POLY_PRESSURE)}
+"""All that belongs to a binding: with a note also its end, and how hard it is held."""
+Scene = tuple[tuple[str, Value], ...]
+
+
+class Target:
+    """What one binding asks for on one channel. Knows whether it is pressed: a press counts once."""
+
+    def __init__(self, through: bool = False) -> None:
+        self.through = through
+        """The message is heard as music, and passed on, as well."""
+
+    def fire(self, message: bytes, now: int) -> list[Action]:
+        """The actions that a message asks for."""
+        raise NotImplementedError
+
+
+class SceneTarget(Target):
+    """Several settings at once, called by a program change."""
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__()
+        self._scene = scene
+
+    def fire(self, message: bytes, now: int) -> list[Action]:
+        """All of them."""
+        return [Action(now, name, value) for name, value in self._scene]
+
+
+class ActionTarget(Target):
+    """One action."""
+
+    def __init__(self, spec: Spec, binding: Binding) -> None:
+        super().__init__(binding.through)
+        self._spec, self._binding = spec, binding
+        self._turns = binding.source == "cc" and spec.settable and binding.value is None
+        self._down = False
+        self._last: Value = None
+
+    def fire(self, message: bytes, now: int) -> list[Action]:
+        """None where nothing changes: a press counts once, and so does a value."""
+        kind = message[0] & 0xF0
+        if kind == POLY_PRESSURE:
+            return []
+        if self._turns:
+            return self._turned(message[2], now)
+        if kind == PROGRAM:
+            return [Action(now, self._spec.name, self._asked)]
+        down = message[2] >= PRESSED if kind == CONTROL else kind == NOTE_ON and message[2] > 0
+        struck = kind == NOTE_ON and down  # a key that is struck again was let go between
+        if down == self._down and not struck:
+            return []
+        self._down = down
+        if down:
+            return [Action(now, self._spec.name, self._asked)]
+        return [Action(now, self._spec.name, 0.0)] if self._spec.kind == "switch" else []
+
+    @property
+    def _asked(self) -> Value:
+        return 1.0 if self._spec.kind == "switch" else self._binding.value
+
+    def _turned(self, position: int, now: int) -> list[Action]:
+        value = self._spec.scaled(position, self._binding.low, self._binding.high)
+        if value == self._last:
+            return []
+        self._last = value
+        return [Action(now, self._spec.name, value)]
+
+
+class Bindings:
+    """Which messages are controls. Owned by the listener."""
+
+    def __init__(
+        self,
+        rows: Iterable[tuple[str, Binding]] = (),
+        scenes: Iterable[tuple[int, Scene]] = (),
+        channel: int | None = None,
+    ) -> None:
+        """`rows` are actions and what is bound to them; `scenes` stand by their program, which counts from 1.
+
+        What names no channel is heard on `channel`, which counts from 0; None: on all.
+        """
+        self._targets: dict[int, Target] = {}
+        heard = range(16) if channel is None else (channel,)
+        for name, binding in rows:
+            channels = (binding.channel - 1,) if binding.channel else heard
+            for at in channels:
+                self._bind(binding, at, ActionTarget(TABLE[name], binding))
+        for program, scene in scenes:
+            for at in heard:
+                self._bind(Binding("program", program), at, SceneTarget(scene))
+
+    def find(self, message: bytes) -> Target | None:
+        """What a channel message asks for; None: it is music."""
+        return self._targets.get(message[0] << 8 | message[1])
+
+    def _bind(self, binding: Binding, channel: int, target: Target) -> None:
+        number = binding.number - (binding.source == "program")
+        for status in _STATUSES[binding.source]:
+            self._targets[(status | channel) << 8 | number] = target
