@@ -77,6 +77,6 @@ def _read(board: Board, partner: Partner) -> bool:
 def _act(action: Action, partner: Partner) -> None:
     """What somebody asks for; take marks and taps are the wire's business alone."""
     if action.name == "panic":
-        partner.interrupt(action.time_ns)
+        partner.panic(action.time_ns)
     elif action.name not in ("keep", "tap"):
         partner.act(action)

@@ -113,6 +113,12 @@ class Partner:
                 self._core.send(event)
                 self.hear(event)
 
+    def panic(self, time_ns: int) -> None:
+        """Somebody wants silence: nothing more is played until the performer plays again."""
+        self._mode.interrupt(time_ns, "panic")
+        self._mode.roll(time_ns, False)
+        self._core.phrase.begin()
+
     @property
     def timeline(self) -> Timeline | None:
         """The last Timeline that it knows; None before the first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -70,6 +71,27 @@ def _law(mode: str, playing: list[tuple[int, str, int, int]], asked: list[tuple[
     at = perform(band, playing)
     band.give(*(act(when, name, value) for when, (name, value) in asked))  # type: ignore[arg-type]
     finish(band, at + 3000)
+
+
+@pytest.mark.parametrize("mode", ["call-response", "trade", "duet"])
+@pytest.mark.parametrize("at_ms", [700, 1200, 2500, 3300])
+def test_after_a_panic_jamd_is_silent_until_the_performer_plays(mode: str, at_ms: int) -> None:
+    band = Band(Manners(mode=mode, bpm=120.0, trade_bars=1, bars=1))
+    for at in (0, 250, 500):
+        band.give(on(at, 60), off(at + 150, 60))
+    band.run(at_ms)
+    if band.player.busy:
+        band.player.stop(band.now, "panic")
+    band.partner.panic(band.now)
+    played = len(band.note_ons)
+    band.run(at_ms + 9000)
+    assert len(band.note_ons) == played
+    band.check()
+    for at in (0, 250, 500):
+        band.give(on(at_ms + 9100 + at, 62), off(at_ms + 9250 + at, 62))
+    band.run(at_ms + 16000)
+    assert len(band.note_ons) > played
+    finish(band, at_ms + 16500)
 
 
 @given(PERFORMERS)
