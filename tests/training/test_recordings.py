@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ pytest.importorskip("symusic", reason="training needs symusic: pip install -e .[
 
 from jamd.errors import ConfigError, MidiFileError
 from jamd.midi.recording import build_midi
+from jamd.music.events import Kind
 from tests.training.player import jam_entries, jam_file, player_folder, tune, tune_file
 from tests.training.tiny_sets import midi_file
 from training.corpus.piece import Piece
@@ -73,6 +75,19 @@ def test_a_log_gives_the_entries_that_jamd_wrote_and_what_it_played(tmp_path: Pa
     assert list(jam.played) == played
     assert len(jam.struck) == 18
     assert not jam.flat_velocity
+
+
+def test_what_was_undone_is_not_learnt_from_neither_the_players_nor_jamds(tmp_path: Path) -> None:
+    log = jam_file(tmp_path / "jam.jsonl")
+    whole = read_jam(log)
+    since = [e for e in whole.played if e.kind is Kind.NOTE_ON][6].time_ns
+    until = max(e.time_ns for e in (*whole.entries, *whole.played)) + 1
+    log.write_text(log.read_text() + json.dumps({"type": "undone", "time_ns": until, "since_ns": since}) + "\n")
+    jam = read_jam(log)
+    assert [e for e in jam.played if e.kind is Kind.NOTE_ON] == [
+        e for e in whole.played if e.kind is Kind.NOTE_ON and e.time_ns < since
+    ]
+    assert 0 < len(jam.struck) < len(whole.struck)
 
 
 def test_a_jam_and_its_mid_are_one_recording(tmp_path: Path) -> None:

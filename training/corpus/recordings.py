@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from jamd.errors import ConfigError, JamdError, MidiFileError
-from jamd.music.events import Kind, LogEntry, Performed
-from jamd.music.log import read_log, remembered
+from jamd.music.events import Kind, LogEntry, Performed, Undone
+from jamd.music.log import forgets, read_log, remembered
 from jamd.music.timeline import TICKS_PER_QUARTER
 from training.corpus import midi, score
 from training.corpus.piece import FLAT_VELOCITIES, Piece
@@ -150,8 +150,11 @@ def read_jam(path: Path) -> Jam:
     first, *lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1] or [""]
     if '"jam"' not in first:
         raise MidiFileError("no log of a jam")
+    entries = read_log(path)
+    undone = [entry for entry in entries if isinstance(entry, Undone)]
     played = [_played(line) for line in lines if '"type":"played"' in line]
-    jam = Jam(tuple(remembered(read_log(path))), tuple(played))
+    kept = [event for event in played if not any(forgets(u, event) for u in undone)]
+    jam = Jam(tuple(remembered(entries)), tuple(kept))
     _enough(len(jam.struck))
     return jam
 
