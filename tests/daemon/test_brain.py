@@ -17,7 +17,7 @@ class FakePartner:
     def act(self, action: Action) -> None:
         self.told.append(action)
 
-    def interrupt(self, time_ns: int) -> None:
+    def panic(self, time_ns: int) -> None:
         self.told.append(time_ns)
 
 
