@@ -146,11 +146,14 @@ class Turn:
         high=119,
     )
     min_silence_s: float = setting(
-        0.35, "Seconds of silence that end the fastest phrase; half of it after a long last note.", low=0.05, high=10.0
+        0.35, "Seconds of silence that a phrase needs at least to be over.", low=0.05, high=10.0
     )
     max_silence_s: float = setting(1.2, "Seconds of silence that end any phrase.", low=0.05, high=30.0)
     gap_factor: float = setting(
-        2.0, "A phrase ends after this many of its usual gaps, within the two limits.", low=1.0, high=10.0
+        2.0,
+        "A phrase ends after this many of its usual gaps, half as many after a long note, within the two limits.",
+        low=1.0,
+        high=10.0,
     )
     bars: int = setting(0, "Bars of an answer, 0 for about as many as the call.", low=0, high=64)
     max_bars: int = setting(16, "Bars of the longest answer.", low=1, high=64)

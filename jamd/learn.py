@@ -10,8 +10,10 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tomlkit
+from tomlkit.items import Table, Whitespace
 
 from jamd.config import Settings
 from jamd.errors import ConfigError, did_you_mean
@@ -89,7 +91,7 @@ def rewritten(text: str, name: str, binding: Binding) -> tuple[str, list[str]]:
         if other == name:
             after = [old for old in after if binding.value is not None and old.value != binding.value] + [binding]
         if after != list(before):
-            table[other] = ", ".join(map(str, after))
+            _put(table, other, ", ".join(map(str, after)))
     new = tomlkit.dumps(document)
     return (new.replace("\r\n", "\n").replace("\n", "\r\n") if "\r\n" in text else new), changes
 
@@ -113,6 +115,17 @@ def save(path: Path, wanted: Wish, binding: Binding, *, dry_run: bool = False) -
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}", "Name another file: jamd --config FILE.") from None
     return [*said, f"wrote {path}"]
+
+
+def _put(table: Any, name: str, value: str) -> None:
+    """A new line goes below the table's own: a comment behind a blank line is the heading of what follows."""
+    body = table.value.body if isinstance(table, Table) and name not in table else []
+    last = max((n for n, (key, _) in enumerate(body) if key is not None), default=-1)
+    tail = next((n for n in range(last + 1, len(body)) if isinstance(body[n][1], Whitespace)), last + 1)
+    heading = body[tail:]
+    del body[tail:]
+    table[name] = value
+    body.extend(heading)
 
 
 def _read(path: Path) -> bytes:

@@ -67,6 +67,19 @@ def test_another_value_stands_beside_the_first_and_a_second_control_takes_the_pl
     assert bound(text)["top_p"] == (Binding("cc", 7, 1),) and '"cc 7 channel 1"   # left' in text
 
 
+@pytest.mark.parametrize("own", ["", "# mine\n", 'top_p = "cc 20"   # left\n', 'top_p = "cc 20"\n# keep = "cc 3"\n'])
+@pytest.mark.parametrize("blank", ["", "\n", "\n\n"])
+def test_a_new_line_stands_below_the_tables_own_and_never_between_a_heading_and_its_table(own: str, blank: str) -> None:
+    if not blank and own.endswith('3"\n'):
+        return  # two comments touch: nobody can say whose they are
+    heading = "# the organ\n[scenes.3]   # red\nbars = 4"
+    text, _ = learn.rewritten(f"[bindings]\n{own}{blank}{heading}", "undo", Binding("note", 36, 10))
+    assert bound(text)["undo"] == (Binding("note", 36, 10),)
+    assert text.endswith(f"{blank}{heading}") and all(line in text for line in own.splitlines())
+    text, _ = learn.rewritten(f"[bindings]\n{own}{blank}# the end", "undo", Binding("note", 36, 10))
+    assert bound(text)["undo"] and [line for line in text.splitlines() if line == "# the end"]
+
+
 def test_a_file_is_replaced_whole_a_copy_is_kept_and_a_dry_run_touches_nothing(tmp_path: Path) -> None:
     path = tmp_path / "jamd.toml"
     path.write_bytes(b"\xef\xbb\xbf" + MINE.replace("\n", "\r\n").encode())

@@ -24,7 +24,10 @@ DIED_AWAY_NS = 3 * NS
 
 @dataclass(frozen=True, slots=True)
 class PhraseRule:
-    """The adaptive silence: `gap_factor` times the median inter-onset interval, within the two limits."""
+    """The adaptive silence: `gap_factor` times the median inter-onset interval, within the two limits.
+
+    After a long last note it is half as long, but never less than the least.
+    """
 
     min_silence_s: float = 0.35
     max_silence_s: float = 1.2
@@ -78,10 +81,10 @@ class Phrase:
         """How long a silence ends this phrase."""
         rule = self._rule
         pace = median(self._gaps) if self._gaps else rule.max_silence_s * NS / rule.gap_factor
-        wait = min(max(rule.gap_factor * pace, rule.min_silence_s * NS), rule.max_silence_s * NS)
+        wait = min(rule.gap_factor * pace, rule.max_silence_s * NS)
         if self._gaps and self._last_length >= LONG_NOTE * pace:
             wait /= 2
-        return int(wait)
+        return int(max(wait, rule.min_silence_s * NS))  # half of the least would be a breath, see bench_phrase.py
 
     def over_at(self) -> int | None:
         """The instant at which the phrase is over if nothing more comes; None while it cannot end."""

@@ -11,6 +11,8 @@ from jamd.music.bindings import Binding
 POLY_PRESSURE = 0xA0
 _STATUSES = {"cc": (CONTROL,), "program": (PROGRAM,), "note": (NOTE_ON, NOTE_OFF, POLY_PRESSURE)}
 """All that belongs to a binding: with a note also its end, and how hard it is held."""
+AGAIN_NS = 50_000_000
+"""Nobody presses a button twice within this: what says the same so soon is an echo of it."""
 Scene = tuple[tuple[str, Value], ...]
 
 
@@ -45,11 +47,15 @@ class ActionTarget(Target):
         super().__init__(binding.through)
         self._spec, self._binding = spec, binding
         self._turns = binding.source == "cc" and spec.settable and binding.value is None
-        self._down = False
+        self._down = self._lets_go = False
+        self._said: tuple[int, int] | None = None  # value and instant of the controller's last message
         self._last: Value = None
 
     def fire(self, message: bytes, now: int) -> list[Action]:
-        """None where nothing changes: a press counts once, and so does a value."""
+        """None where nothing changes: a press counts once, and so does a value.
+
+        A switch on a button that never says when it is let go is pressed, let go, pressed.
+        """
         kind = message[0] & 0xF0
         if kind == POLY_PRESSURE:
             return []
@@ -58,13 +64,24 @@ class ActionTarget(Target):
         if kind == PROGRAM:
             return [Action(now, self._spec.name, self._asked)]
         down = message[2] >= PRESSED if kind == CONTROL else kind == NOTE_ON and message[2] > 0
+        again = kind == CONTROL and self._again(message[2], now)
+        if again and self._spec.kind == "switch":
+            down = not self._down
         struck = kind == NOTE_ON and down  # a key that is struck again was let go between
-        if down == self._down and not struck:
+        if down == self._down and not struck and not again:
             return []
         self._down = down
         if down:
             return [Action(now, self._spec.name, self._asked)]
         return [Action(now, self._spec.name, 0.0)] if self._spec.kind == "switch" else []
+
+    def _again(self, value: int, now: int) -> bool:
+        """A press of a button that never says when it is let go: the same value once more; a pedal wobbles."""
+        before, self._said = self._said, (value, now)
+        self._lets_go = self._lets_go or value < PRESSED
+        if self._lets_go or before is None:
+            return False
+        return value == before[0] and now - before[1] >= AGAIN_NS
 
     @property
     def _asked(self) -> Value:

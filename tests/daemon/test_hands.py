@@ -7,16 +7,21 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import mido
 import pytest
 from pythonosc.udp_client import SimpleUDPClient
 
 from jamd import config
-from tests.daemon.live import LONG_S, ROOT, control, note_off, note_on, ringing_model, wait_until
+from jamd.music.events import Answered, Kind, Performed, Undone
+from jamd.music.log import in_order, remembered
+from jamd.music.timeline import Timeline
+from tests.daemon.live import LONG_S, ROOT, Jamd, control, note_off, note_on, ringing_model, scale, wait_until
 from tests.daemon.peers import Instrument, lsp
 from tests.daemon.peers import closing as closed
-from tests.daemon.stage import stage
+from tests.daemon.stage import CALL, stage
+from tests.daemon.test_modes_live import finish
 from tests.daemon.test_osc import Peer, free_port
 
 pytestmark = pytest.mark.usefixtures("jack_server")
@@ -31,6 +36,14 @@ state_out = "cc 118 channel 16"
 [scenes.3]
 temperature = 1.5
 bars = 2
+"""
+
+
+BUTTONS = """
+[bindings]
+undo = "cc 23"
+again = "cc 24"
+mode = "cc 25 value trade, cc 26 value call-response"
 """
 
 
@@ -66,6 +79,61 @@ def test_panic_by_a_controller_silences_what_sounds(tmp_path: Path) -> None:
         ms = scene.silence_after(lambda: scene.keyboard.play([(0.0, control(22, 0)), (0.01, control(22, 127))]))
         print(f"the answer silent after {ms:.1f} ms")
         assert scene.daemon.wait_for("stopped")["why"] == "panic"
+
+
+def test_undo_by_a_controller_silences_the_answer_and_forgets_the_exchange(tmp_path: Path, model: Path) -> None:
+    with stage(tmp_path, model, config=BUTTONS) as scene:
+        scene.call_and_answer()
+        ms = scene.silence_after(lambda: scene.keyboard.play([(0.0, control(23, 127)), (0.01, control(23, 0))]))
+        print(f"silent after {ms:.1f} ms")
+        scene.daemon.wait_for("undo")
+        log = finish(scene)
+    assert [event["name"] for event in scene.daemon.events("action")] == ["undo"]
+    assert any(isinstance(entry, Undone) for entry in log)
+    kept = remembered(in_order(log))
+    assert not any(isinstance(e, Answered) or (isinstance(e, Performed) and e.kind is Kind.NOTE_ON) for e in kept)
+
+
+def test_each_press_of_a_button_without_release_makes_another_answer_to_the_same_call(
+    tmp_path: Path, model: Path
+) -> None:
+    with stage(tmp_path, model, "--bpm", "120", config=BUTTONS) as scene:
+        scene.call_and_answer()
+        for presses in (1, 2):
+            scene.keyboard.play([(0.0, control(24, 127))])
+            wait_until(lambda n=presses: len(scene.daemon.events("again")) == n, "the answer to be forgotten")
+            asked_ns = scene.daemon.events("again")[-1]["t_ns"]
+            wait_until(lambda t=asked_ns: _notes_since(scene.daemon, t), "another answer")
+        wait_until(lambda: scene.daemon.events("state")[-1]["state"] == "listening", "its end")
+        log = finish(scene)
+    assert sum(isinstance(entry, Undone) for entry in log) == 2
+    kept = remembered(in_order(log))
+    called = [e.number for e in kept if isinstance(e, Performed) and e.kind is Kind.NOTE_ON]
+    assert called == list(CALL) and sum(isinstance(entry, Answered) for entry in kept) == 1
+
+
+def _notes_since(daemon: Jamd, time_ns: int) -> list[dict[str, Any]]:
+    return [event for event in daemon.events("note_out") if event["t_ns"] > time_ns]
+
+
+def test_a_button_changes_the_mode_while_jamd_plays(tmp_path: Path, model: Path) -> None:
+    with stage(tmp_path, model, "--bpm", "120", "--trade-bars", "1", config=BUTTONS) as scene:
+        scene.call_and_answer()
+        scene.keyboard.play([(0.0, control(25, 127)), (0.01, control(25, 0))])
+        wait_until(lambda: scene.daemon.events("mode"), "trade")
+        turns, traded = len(scene.daemon.events("phrase_end")), scene.daemon.events("mode")[0]["t_ns"]
+        scene.keyboard.play(scale(range(60, 67)))
+        wait_until(lambda: len(scene.daemon.events("phrase_end")) > turns, "jamd's bar")
+        due_ns = scene.daemon.events("phrase_end")[turns]["over_ns"]
+        scene.keyboard.play([(0.0, control(26, 127)), (0.01, control(26, 0))])
+        wait_until(lambda: len(scene.daemon.events("mode")) == 2, "call and response")
+        log = finish(scene)
+    assert [(event["mode"], "why" in event) for event in scene.daemon.events("mode")] == [
+        ("trade", False),
+        ("call-response", False),
+    ]
+    timeline = next(entry for entry in log if isinstance(entry, Timeline))
+    assert due_ns > traded and (timeline.tick_at(due_ns) - timeline.downbeat) % timeline.metre.ticks == 0
 
 
 def test_osc_does_the_same_and_is_told_the_state(tmp_path: Path) -> None:

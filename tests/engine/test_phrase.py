@@ -78,6 +78,17 @@ def test_a_long_last_note_halves_the_silence() -> None:
     assert phrase.silence_ns() < short * 0.6
 
 
+@given(st.lists(st.tuples(st.integers(1, 2000), st.integers(1, 4000)), min_size=1, max_size=20))
+def test_no_silence_that_ends_a_phrase_is_shorter_than_the_least_or_longer_than_the_longest(
+    notes: list[tuple[int, int]],
+) -> None:
+    phrase, at = Phrase(RULE), 0
+    for rest, length in notes:
+        note(phrase, at + rest, length)
+        at += rest + length
+        assert RULE.min_silence_s * NS <= phrase.silence_ns() <= RULE.max_silence_s * NS
+
+
 def test_what_the_pedal_holds_is_not_silence_until_it_has_died_away() -> None:
     phrase = Phrase(RULE)
     pedal(phrase, 0, True)

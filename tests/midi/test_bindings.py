@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jamd.midi.bindings import Bindings
+from jamd.midi.bindings import AGAIN_NS, Bindings
 from jamd.midi.echo import EchoGuard
 from jamd.midi.keyboard import Keyboard
 from jamd.midi.ledger import SIZE, Ledger
@@ -100,6 +100,21 @@ def test_a_switch_says_when_it_is_let_go_also_as_a_note() -> None:
     said += [ears.hear(m, 0) for m in (note_on(0, 36, 1), b"\xa0\x24\x40", note_off(0, 36), note_off(0, 36))]
     values = [[action.value for action in actions if isinstance(action, Action)] for actions in said]
     assert values == [[], [1.0], [], [0.0], [1.0], [], [0.0], []]
+
+
+def test_each_press_counts_of_a_button_that_never_says_when_it_is_let_go() -> None:
+    ears = listener(None, row("undo", "cc 20"), row("mode", "cc 21 value duet"), row("hand_over", "cc 22"))
+    for number, values in ((20, [None] * 4), (21, ["duet"] * 4), (22, [1.0, 0.0, 1.0, 0.0])):
+        said = [ears.hear(control(0, number, 127), press * AGAIN_NS) for press in range(4)]
+        assert [action.value for actions in said for action in actions if isinstance(action, Action)] == values
+
+
+def test_a_button_that_lets_go_or_says_its_press_twice_at_once_counts_once() -> None:
+    ears = listener(None, row("undo", "cc 20"), row("keep", "cc 21"))
+    said = [ears.hear(control(0, 20, value), at * AGAIN_NS) for at, value in enumerate((127, 0, 127, 127, 127, 0, 127))]
+    assert [bool(actions) for actions in said] == [True, False, True, False, False, False, True]
+    twice = [ears.hear(control(0, 21, 127), at) for at in (0, 1, AGAIN_NS - 1)]
+    assert [bool(actions) for actions in twice] == [True, False, False]
 
 
 def test_a_knob_says_each_value_once_and_a_part_of_a_range_may_be_turned_round() -> None:
