@@ -160,6 +160,30 @@ def respond(path: Path | None, /, call: Path, out: Path, as_json: bool, **option
 
 
 @main.command()
+@click.argument("recording", metavar="RECORDING", type=_FILE)
+@click.option(
+    "--out", type=_FILE, default="again.mid", show_default=True, metavar="FILE.mid", help="File to write."
+)
+@click.option("--model", metavar="OTHER.onnx", help="Another model, to compare: the same gig, as it would play.")
+@click.pass_context
+def replay(ctx: click.Context, /, recording: Path, out: Path, model: str | None) -> None:
+    """Play a jam again from its recording, and say whether every byte is the same.
+
+    RECORDING is the log of a jam (.jsonl), or the .mid beside it; neither is changed. The settings are those of
+    the jam. The exit code is 1 where the same model does not play the same again.
+
+    \b
+    Examples: jamd replay jams/jam-20250101-200000.jsonl
+              jamd replay jams/jam-20250101-200000.mid --model mine.onnx --out mine.mid
+    """
+    from jamd.replay.again import replay as run
+
+    outcome = run(recording, out, model)
+    click.echo(outcome.text)
+    ctx.exit(0 if outcome.same else 1)
+
+
+@main.command()
 @click.option(
     "--out", type=_FILE, default="jam.mid", show_default=True, metavar="FILE.mid", help="File to write."
 )

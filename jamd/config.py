@@ -6,7 +6,7 @@ The options of the command line are derived from these fields, and jamd.toml is 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
@@ -389,6 +389,14 @@ class Settings:
                 section, _, key = name.partition("_")
                 table.setdefault(section, {})[key] = value
         return self.with_table(table, "command line")
+
+    def table(self, sections: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """These sections as `with_table` reads them, every key of them."""
+        return {name: _table(getattr(self, name)) for name in sections}
+
+
+def _table(section: Any) -> dict[str, Any]:
+    return {f.name.rstrip("_"): getattr(section, f.name) for f in fields(section)}
 
 
 def load(path: Path | None = None) -> Settings:

@@ -25,7 +25,7 @@ from jamd.midi.port_types import PortInfo
 from jamd.remi.vocabulary import name_of
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = ("demo", "learn", "listen", "panic", "ports", "respond", "tokens")
+COMMANDS = ("demo", "learn", "listen", "panic", "ports", "replay", "respond", "tokens")
 
 
 @dataclass(frozen=True)

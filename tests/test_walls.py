@@ -43,9 +43,12 @@ ROOMS = {
     "jamd.daemon.osc": Room("jamd.config jamd.errors jamd.music", "pythonosc"),
     "jamd.learn": Room("jamd.config jamd.errors jamd.music jamd.midi", "tomlkit"),
     "jamd.headless": Room("jamd.config jamd.errors jamd.music jamd.remi jamd.engine jamd.midi jamd.daemon"),
+    "jamd.replay": Room("jamd.config jamd.errors jamd.music jamd.remi jamd.engine jamd.midi jamd.daemon"),
     "jamd.demo": Room("jamd.config jamd.errors jamd.music jamd.midi jamd.daemon"),
     "jamd.cli": Room(
-        "jamd.config jamd.errors jamd.daemon jamd.headless jamd.demo jamd.learn jamd.midi jamd.music jamd.remi", "click"
+        "jamd.config jamd.errors jamd.daemon jamd.headless jamd.replay jamd.demo jamd.learn jamd.midi jamd.music "
+        "jamd.remi",
+        "click",
     ),
     "jamd.__main__": Room("jamd.cli"),
     "training": Room("jamd.errors jamd.music jamd.remi", "numpy torch symusic click matplotlib"),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 
 from jamd.daemon.board import Board
 from jamd.daemon.child import Lifeline
-from jamd.daemon.rooms import load_improviser, manners
-from jamd.daemon.words import Finished, Hello, InputEnded, Job, PlanEnded, Stop, Up
+from jamd.daemon.hearing import hear
+from jamd.daemon.looks import Looks
+from jamd.daemon.rooms import load_session, make_improviser, manners
+from jamd.daemon.words import Finished, Hello, Job, Stop, Up
+from jamd.engine.info import digest
 from jamd.engine.partner import Partner
-from jamd.music.actions import Action
-from jamd.music.events import Performed
-from jamd.music.messages import Missed, Report, Resumed, Transport, Watermark
-from jamd.music.timeline import Timeline
+from jamd.music.events import LogEntry
+from jamd.music.messages import PlanEnded, Report, Watermark, Welcome
+from jamd.music.plan import Plan
 
 IDLE_S = 0.002
 """How long an idle brain sleeps between two looks into its mailbox."""
@@ -21,62 +24,82 @@ IDLE_S = 0.002
 def play(job: Job, board: Board, lifeline: Lifeline) -> None:
     """The body of the brain process."""
     to_wire, to_main = board.box("brain_to_wire").put, board.box("brain_to_main").put
-    improviser, session = load_improviser(job.settings, job.seed)
+    session = load_session(job.settings)
+    improviser = make_improviser(session, job.settings, job.seed)
 
     def tell(report: Report) -> None:
         to_main(report)
         if report.what == "state":
             to_wire(report)  # which shows it on the performer's controller
 
-    partner = Partner(improviser, manners(job.settings), to_wire, tell)
-    for box in ("wire_to_brain", "main_to_brain"):
-        board.box(box).skip()  # what a predecessor left unread was not meant for an empty memory
-    to_wire(Hello())
-    to_main(
-        Up(
-            "brain",
-            {"model": session.info.name, "device": session.device, "threads": job.settings.engine.threads},
-        )
+    board.box("main_to_brain").skip()  # what a predecessor left unread
+    brain = Brain(
+        lambda send: Partner(improviser, manners(job.settings), send, tell),
+        to_wire,
+        time.monotonic_ns(),
+        digest(job.settings.engine.path),
     )
+    threads = job.settings.engine.threads
+    to_main(Up("brain", {"model": session.info.name, "device": session.device, "threads": threads}))
     finished = False
     while not lifeline.cut(now := time.monotonic_ns()):
         board.write("brain_beat_ns", now)
-        if not _read(board, partner):
+        if any(isinstance(message, Stop) for message in board.box("main_to_brain").take()):
             return
-        busy = partner.step(time.monotonic_ns())  # reading may have taken its time
-        if partner.finished and not finished:
+        busy = brain.turn(board.box("wire_to_brain").take(), time.monotonic_ns)
+        if brain.finished and not finished:
             finished = True
             to_main(Finished())
         if not busy:
             time.sleep(IDLE_S)
 
 
-def _read(board: Board, partner: Partner) -> bool:
-    """Hands on what has come; False when it is time to leave."""
-    for message in board.box("wire_to_brain").take():
-        if isinstance(message, Watermark):
-            partner.reach(message.time_ns, message.heard)
-        elif isinstance(message, Performed | Timeline):
-            partner.hear(message)
-        elif isinstance(message, Action):
-            _act(message, partner)
-        elif isinstance(message, Transport):
-            partner.transport(message)
-        elif isinstance(message, Missed):
-            partner.miss(message.due_ns, message.pitch)
-        elif isinstance(message, Resumed):
-            partner.resume(message.timeline)
-        elif isinstance(message, PlanEnded):
-            partner.interrupt(message.time_ns, deaf=message.deaf)
-            board.box("brain_to_wire").put(Hello(partner.timeline))
-        elif isinstance(message, InputEnded):
-            partner.end_of_input()
-    return not any(isinstance(message, Stop) for message in board.box("main_to_brain").take())
+class Brain:
+    """A partner, what it is told and what it says; its diary says it all before it happens.
 
+    `number` is another than that of any brain before it; `model` the digest of its model.
+    """
 
-def _act(action: Action, partner: Partner) -> None:
-    """What somebody asks for; take marks and taps are the wire's business alone."""
-    if action.name == "panic":
-        partner.panic(action.time_ns)
-    elif action.name not in ("keep", "tap"):
-        partner.act(action)
+    def __init__(
+        self,
+        partner: Callable[[Callable[[Plan | LogEntry], object]], Partner],
+        to_wire: Callable[[object], object],
+        number: int,
+        model: str,
+    ) -> None:
+        self._to_wire, self._number, self._model = to_wire, number, model
+        self._looks = Looks(to_wire)
+        self._partner = partner(self._send)
+        self._welcome = self._busy = False
+        to_wire(Hello(None, number, model))
+
+    @property
+    def finished(self) -> bool:
+        """True when the input has ended and everything was answered."""
+        return self._partner.finished
+
+    def turn(self, messages: Sequence[object], clock: Callable[[], int]) -> bool:
+        """Hears what has come, and does a piece of what is to do; True where more waits to be done at once."""
+        for message in messages:
+            self._hear(message)
+        if self._welcome and (messages or self._busy):
+            self._busy = self._partner.step(self._looks.step(clock()))  # hearing may have taken its time
+        return self._busy
+
+    def _hear(self, message: object) -> None:
+        if isinstance(message, Welcome) and message.brain == self._number and not self._welcome:
+            self._welcome = True
+        elif not self._welcome:
+            return  # meant for a predecessor
+        elif isinstance(message, Watermark):
+            self._looks.hear(message)
+            self._partner.reach(message.time_ns, message.heard)
+        else:
+            self._looks.hear(message)  # type: ignore[arg-type]  # the wire tells nothing else
+            hear(self._partner, message)  # type: ignore[arg-type]
+            if isinstance(message, PlanEnded):
+                self._to_wire(Hello(self._partner.timeline, self._number, self._model))
+
+    def _send(self, message: Plan | LogEntry) -> None:
+        self._looks.tell()
+        self._to_wire(message)

@@ -98,6 +98,6 @@ def _trouble(what: str, facts: dict[str, int | float | str | bool]) -> str:
             return str(facts.get("why", f"mode {facts['mode']}"))
         case "turn_left_out":
             return "late: a turn of jamd's is left out"
-        case "dropped":
-            return f"the brain does not keep up with the playing: {facts['messages']} messages dropped"
+        case "behind":
+            return f"the brain does not keep up with the playing: {facts['messages']} messages wait"
     return ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from jamd.config import Settings
 from jamd.errors import ConfigError
 from jamd.music import scales
@@ -16,6 +18,15 @@ def chart(settings: Settings, metre: Metre | None = None) -> Chart | None:
         numerator, denominator = map(int, settings.clock.metre.split("/"))
         metre = Metre(numerator, denominator)
     return Chart.read(settings.harmony.chart, metre)
+
+
+def chart_text(settings: Settings) -> str:
+    """The chart as text, also where the settings name a file of it."""
+    text = settings.harmony.chart
+    path = Path(text).expanduser()
+    if text and "\n" not in text and path.is_file():
+        return path.read_text(encoding="utf-8-sig") + "\n"  # which no name of a file has
+    return text
 
 
 def fences(settings: Settings) -> Fences:

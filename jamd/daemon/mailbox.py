@@ -21,6 +21,7 @@ class Mailbox:
         self._indices = buffer[:HEADER_SIZE].cast("B")[:24].cast("Q")
         self._ring = buffer[HEADER_SIZE:]
         self._size = len(self._ring)
+        self._seen = 0  # the reader has seen all before this
 
     @property
     def dropped(self) -> int:
@@ -44,16 +45,27 @@ class Mailbox:
 
     def take(self) -> list[object]:
         """All messages that have come, oldest first; an empty list where there are none."""
+        messages = self.see()
+        self.done()
+        return messages
+
+    def see(self) -> list[object]:
+        """The messages that have come since the last look. Until they are `done` a successor would see them too."""
         messages: list[object] = []
-        while self._indices[1] < self._indices[0]:
-            at = self._indices[1]
+        self._seen = max(self._seen, self._indices[1])
+        while self._seen < self._indices[0]:
+            at = self._seen
             length, checksum = _FRAME.unpack(self._read(at, _FRAME.size))
             payload = self._read(at + _FRAME.size, length)
             if zlib.crc32(payload) != checksum:
                 break  # weakly ordered memory showed the index before the bytes: at the next look they are there
             messages.append(pickle.loads(payload))
-            self._indices[1] = at + _FRAME.size + length
+            self._seen = at + _FRAME.size + length
         return messages
+
+    def done(self) -> None:
+        """What was seen needs nobody's attention any more."""
+        self._indices[1] = max(self._seen, self._indices[1])
 
     def skip(self) -> None:
         """Forgets what has come: for a reader that takes over from one that died."""

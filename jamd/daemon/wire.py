@@ -14,7 +14,8 @@ from jamd.config import Settings
 from jamd.daemon.board import Board
 from jamd.daemon.child import Lifeline, guarded
 from jamd.daemon.clocks import make_conductor, open_clock
-from jamd.daemon.words import BrainGone, Hello, InputEnded, Job, PlanEnded, Stop, Up
+from jamd.daemon.played import facts
+from jamd.daemon.words import BrainGone, Hello, Job, Stop, Up
 from jamd.errors import ConfigError, PortError
 from jamd.midi.bindings import Bindings
 from jamd.midi.conductor import Conductor
@@ -29,6 +30,7 @@ from jamd.midi.state_out import Address
 from jamd.midi.wire import Wire, WireSettings
 from jamd.music.actions import Action
 from jamd.music.bindings import parse_out
+from jamd.music.messages import InputEnded, PlanEnded
 from jamd.music.plan import Plan
 
 MS = 1_000_000
@@ -89,7 +91,7 @@ def _play(since_ns: int, job: Job, board: Board, lifeline: Lifeline) -> None:
         wire.start(time.monotonic_ns())
         board.box("wire_to_main").put(Up("wire", {"in": source.name, "out": output.name, "realtime": realtime}))
         if since_ns:
-            board.box("wire_to_brain").put(PlanEnded(since_ns, deaf=True))
+            wire.tell(PlanEnded(since_ns, deaf=True))
         quiet_garbage()
         _loop(Joint(board, wire, source), board, wire, Pacer(realtime), lifeline)
         wire.close(time.monotonic_ns())
@@ -125,7 +127,7 @@ def _build(job: Job, board: Board, source: InputPort, output: OutputPort, conduc
         source,
         output,
         Ledger(board.ledger),
-        _recorder(job),
+        _recorder(job, settings, board.read("heard")),
         board.box("wire_to_brain").put,
         board.box("wire_to_main").put,
         conductor=conductor,
@@ -134,11 +136,11 @@ def _build(job: Job, board: Board, source: InputPort, output: OutputPort, conduc
     )
 
 
-def _recorder(job: Job) -> Recorder:
+def _recorder(job: Job, settings: WireSettings, heard: int) -> Recorder:
     if job.log is None:
         return NullRecorder()
     try:
-        return FileRecorder(job.log, {"seed": job.seed, "model": job.settings.engine.path.name})
+        return FileRecorder(job.log, facts(job.settings, job.seed, thru=settings.thru), heard)
     except OSError as error:
         raise ConfigError(
             f"cannot record into {job.log}: {error.strerror}", "Name another folder: --record DIR."
@@ -152,6 +154,7 @@ def _loop(joint: Joint, board: Board, wire: Wire, pacer: Pacer, lifeline: Lifeli
         if not joint.step(now):
             return
         wake = wire.step(now)
+        joint.done()
         board.write("heard", wire.heard)
         now = pacer.wait(wake)
 
@@ -170,17 +173,25 @@ class Joint:
         self._watch_brain(now)
         source = self._source
         if not self._ended and isinstance(source, FileInput) and source.ended(now):
-            self._ended = self._board.box("wire_to_brain").put(InputEnded())
+            self._ended = True
+            self._wire.tell(InputEnded())
         return self._read_main(now)
 
+    def done(self) -> None:
+        """What the brain has said is done with, unless the recording waits for it: then a successor reads it too."""
+        if self._wire.settled:
+            self._board.box("brain_to_wire").done()
+
     def _read_brain(self, now: int) -> None:
-        for message in self._board.box("brain_to_wire").take():
+        for message in self._board.box("brain_to_wire").see():
             if isinstance(message, Hello):
                 self._greeted, self._ended = True, False  # a new brain has not heard that the file is over
                 self._start_file(now)
-                self._wire.greet(now, message.timeline)
-            elif self._greeted or not isinstance(message, Plan):
-                self._wire.take(message)  # type: ignore[arg-type]  # plans, log entries, reports of its state
+                self._wire.greet(now, message.timeline, message.brain, message.model)
+            elif isinstance(message, Plan) and not self._greeted:
+                self._wire.refuse(now)
+            else:
+                self._wire.take(message)  # type: ignore[arg-type]  # plans, reports of its state, for the recording
 
     def _start_file(self, now: int) -> None:
         if isinstance(self._source, FileInput) and not self._board.read("file_start_ns"):
@@ -193,7 +204,7 @@ class Joint:
         if self._brain_alive and not alive:
             self._greeted = False
             self._wire.end_plan(now, "brain_silent")
-            self._board.box("wire_to_brain").put(PlanEnded(now))
+            self._wire.tell(PlanEnded(now))
         self._brain_alive = alive
 
     def _read_main(self, now: int) -> bool:

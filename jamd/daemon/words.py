@@ -63,25 +63,15 @@ class BrainGone:
 
 
 @dataclass(frozen=True, slots=True)
-class PlanEnded:
-    """From the wire to the brain: what you planned has ended, since you were silent or my predecessor died."""
-
-    time_ns: int
-    deaf: bool = False
-    """True when nobody listened for a while from then on."""
-
-
-@dataclass(frozen=True, slots=True)
 class Hello:
     """From the brain to a wire that is new to it: plans from here on are for you; tell me where the beats are."""
 
     timeline: Timeline | None = None
     """The last one that it knows; ticks go on from there."""
-
-
-@dataclass(frozen=True, slots=True)
-class InputEnded:
-    """From the wire to the brain: the file has been played to its end."""
+    brain: int = 0
+    """Which brain it is: another number than any before it."""
+    model: str = ""
+    """The digest of its model's file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -17,6 +18,12 @@ LONG_MEM_LEN, LONG_LAYERS = "long_mem_len", "long_layers"
 FORMAT = "1"
 """Names the graph's inputs and outputs (export/graph.py); another number is another contract."""
 EXPORT_HINT = "Export the model again with `python -m export`, or name another file with --model."
+
+
+def digest(path: Path) -> str:
+    """What tells a model's file from any other."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)

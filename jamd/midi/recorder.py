@@ -1,8 +1,13 @@
 """The recorder: a jam's log on disk as it happens. After a crash it holds all but the last instant.
 
-One JSON object a line. First a `jam` record with the version of the format; then log entries as
-`jamd.music.log` writes them, and between them `played` records: what jamd played, and when it was due; and
-`action` records: what people asked for.
+One JSON object a line. First a `jam` record: the version of the format, and how it was played. Then log entries as
+`jamd.music.log` writes them (those of the brain are marked `by` it), and between them what a replay follows:
+
+- `played`: what jamd played, and when it was due; `action`: what people asked for; `told`: what else the brain heard;
+- `plan`: whether a plan of the brain's was accepted; `stopped`: what was played ends; `wire`: another wire goes on;
+- `brain`: at what the brain looked, and when: it stands before whatever followed from that.
+
+What the brain is told stands here before it is told, so whoever dies, the recording knows as much as they did.
 """
 
 from __future__ import annotations
@@ -15,7 +20,9 @@ from typing import Any, Protocol
 from jamd.midi.locks import lock
 from jamd.music.actions import Action
 from jamd.music.events import LogEntry, Performed
-from jamd.music.log import to_json
+from jamd.music.log import to_record
+from jamd.music.messages import Looked
+from jamd.music.told import Aside, aside_record
 
 FORMAT = 1
 LONGEST_LINE = 1 << 20
@@ -29,8 +36,17 @@ class Recorder(Protocol):
     failure: str
     """Why nothing is recorded any more; empty while all is well."""
 
-    def entry(self, entry: LogEntry) -> None:
-        """Takes a log entry."""
+    def entry(self, entry: LogEntry, *, by_brain: bool = False) -> None:
+        """Takes a log entry: what was heard, or what the brain decided."""
+
+    def told(self, message: Aside) -> None:
+        """Takes what the brain is told besides."""
+
+    def looked(self, looked: Looked) -> None:
+        """Takes what the brain says of its looks."""
+
+    def decided(self, what: str, time_ns: int, **facts: int | bool | str) -> None:
+        """Takes what the wire decides."""
 
     def played(self, event: Performed, due_ns: int) -> None:
         """Takes what jamd itself played."""
@@ -38,8 +54,8 @@ class Recorder(Protocol):
     def action(self, action: Action) -> None:
         """Takes what somebody asked for."""
 
-    def flush(self, *, soon: bool) -> None:
-        """Writes what waits, unless something is due `soon`."""
+    def flush(self, *, soon: bool) -> bool:
+        """Writes what waits, unless something is due `soon`; True when nothing waits any more."""
 
     def close(self) -> None:
         """Writes what waits, and ends."""
@@ -50,7 +66,16 @@ class NullRecorder:
 
     failure = ""
 
-    def entry(self, entry: LogEntry) -> None:
+    def entry(self, entry: LogEntry, *, by_brain: bool = False) -> None:
+        """Forgets it."""
+
+    def told(self, message: Aside) -> None:
+        """Forgets it."""
+
+    def looked(self, looked: Looked) -> None:
+        """Forgets it."""
+
+    def decided(self, what: str, time_ns: int, **facts: int | bool | str) -> None:
         """Forgets it."""
 
     def played(self, event: Performed, due_ns: int) -> None:
@@ -59,8 +84,9 @@ class NullRecorder:
     def action(self, action: Action) -> None:
         """Forgets it."""
 
-    def flush(self, *, soon: bool) -> None:
+    def flush(self, *, soon: bool) -> bool:
         """Has nothing to write."""
+        return True
 
     def close(self) -> None:
         """Has nothing to end."""
@@ -72,33 +98,50 @@ class FileRecorder:
     A disk that is full ends the recording, never the music: see `failure`.
     """
 
-    def __init__(self, path: Path, facts: dict[str, Any]) -> None:
-        """Begins a log, whose first line has `facts` (seed, model), or goes on with one; else OSError."""
+    def __init__(self, path: Path, facts: dict[str, Any], heard: int = 0) -> None:
+        """Begins a log, whose first line has `facts`, or goes on with one, `heard` note-ons on; else OSError."""
         self.failure = ""
         self._waiting: list[str] = []
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         lock(self._file)
         if _cut_torn_line(self._file) == 0:
             self._waiting.append(json.dumps({"type": "jam", "format": FORMAT, **facts}))
-            self.flush(soon=False)
+        else:
+            self._waiting.append(to_line({"type": "wire", "heard": heard}))
+        self.flush(soon=False)
 
-    def entry(self, entry: LogEntry) -> None:
-        """Takes a log entry."""
-        self._waiting.append(to_json(entry))
+    def entry(self, entry: LogEntry, *, by_brain: bool = False) -> None:
+        """Takes a log entry: what was heard, or what the brain decided."""
+        self._waiting.append(to_line(entry_record(entry, by_brain=by_brain)))
+
+    def told(self, message: Aside) -> None:
+        """Takes what the brain is told besides."""
+        self._waiting.append(to_line(aside_record(message)))
+
+    def looked(self, looked: Looked) -> None:
+        """Takes what the brain says of its looks."""
+        record = {"type": "brain", "number": looked.number, "from_ns": looked.from_ns, "looks": looked.looks}
+        self._waiting.append(to_line(record))
+
+    def decided(self, what: str, time_ns: int, **facts: int | bool | str) -> None:
+        """Takes what the wire decides."""
+        self._waiting.append(to_line({"type": what, "time_ns": time_ns, **facts}))
 
     def played(self, event: Performed, due_ns: int) -> None:
         """Takes what jamd itself played."""
-        self._waiting.append(_played_json(event, due_ns))
+        self._waiting.append(to_line(played_record(event, due_ns)))
 
     def action(self, action: Action) -> None:
         """Takes what somebody asked for."""
         record = {"type": "action", "time_ns": action.time_ns, "name": action.name, "value": action.value}
-        self._waiting.append(json.dumps(record, separators=(",", ":")))
+        self._waiting.append(to_line(record))
 
-    def flush(self, *, soon: bool) -> None:
-        """Writes what waits in one piece, unless something is due `soon` and little waits."""
-        if not self._waiting or (soon and len(self._waiting) < MANY):
-            return
+    def flush(self, *, soon: bool) -> bool:
+        """Writes what waits in one piece, unless something is due `soon` and little waits; True if nothing is left."""
+        if not self._waiting:
+            return True
+        if soon and len(self._waiting) < MANY:
+            return False
         data = "".join(f"{line}\n" for line in self._waiting).encode()
         self._waiting.clear()
         try:
@@ -106,6 +149,7 @@ class FileRecorder:
                 data = data[os.write(self._file, data) :]
         except OSError as error:
             self.failure = error.strerror or str(error)
+        return True
 
     def close(self) -> None:
         """Writes what waits, and closes the file, which also unlocks it."""
@@ -113,10 +157,20 @@ class FileRecorder:
         os.close(self._file)
 
 
-def _played_json(event: Performed, due_ns: int) -> str:
-    record = {"type": "played", "time_ns": event.time_ns, "due_ns": due_ns, "kind": event.kind.value}
-    record |= {"number": event.number, "value": event.value, "channel": event.channel}
+def to_line(record: dict[str, Any]) -> str:
+    """A record as it stands in the log, without the newline."""
     return json.dumps(record, separators=(",", ":"))
+
+
+def entry_record(entry: LogEntry, *, by_brain: bool) -> dict[str, Any]:
+    """The record of a log entry."""
+    return to_record(entry) | ({"by": "brain"} if by_brain else {})
+
+
+def played_record(event: Performed, due_ns: int) -> dict[str, Any]:
+    """The record of what jamd has played."""
+    record = {"type": "played", "time_ns": event.time_ns, "due_ns": due_ns, "kind": event.kind.value}
+    return record | {"number": event.number, "value": event.value, "channel": event.channel}
 
 
 def _cut_torn_line(file: int) -> int:

@@ -54,7 +54,11 @@ def read_jam(path: Path) -> Jam:
 
 def build_midi(log: Path, mid: Path) -> None:
     """Writes the recording in `log` as a .mid of two tracks, Performer and jamd; else MidiFileError."""
-    jam = read_jam(log)
+    write_jam(read_jam(log), mid)
+
+
+def write_jam(jam: Jam, mid: Path) -> None:
+    """Writes a recording as a .mid of two tracks, Performer and jamd; else MidiFileError."""
     performed = [entry for entry in jam.entries if isinstance(entry, Performed)]
     times = [event.time_ns for event in (*performed, *jam.played)]
     timelines = [entry for entry in jam.entries if isinstance(entry, Timeline)]

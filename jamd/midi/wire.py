@@ -23,9 +23,10 @@ from jamd.midi.recorder import Recorder
 from jamd.midi.state_out import Address, StateOut
 from jamd.music.actions import TABLE, Action
 from jamd.music.events import Kind, LogEntry, Performed
-from jamd.music.messages import Missed, Report, Resumed, Transport, Watermark
+from jamd.music.messages import GRAIN_NS, Looked, Missed, Report, Transport, Watermark, Welcome
 from jamd.music.plan import Plan
 from jamd.music.timeline import Timeline
+from jamd.music.told import Aside, Told
 
 POLL_NS, IDLE_POLL_NS = MS // 2, 2 * MS
 """How often the input is looked at: while music is on, and when nobody has played for a while."""
@@ -37,9 +38,9 @@ SOON_NS = 2 * MS
 TROUBLE_NS = 1000 * MS
 """Trouble that lasts is reported no more often."""
 
-Told = Performed | Timeline | Transport | Action
+Timed = Performed | Timeline | Transport | Action
 """What stands in the order of time."""
-ToBrain = Told | Watermark | Resumed | Missed
+ToBrain = Told | Watermark
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +100,12 @@ class Wire:
             self.conductor, self._send, self._keyboard.hand(), sends_clock=settings.sends_clock
         )
         self._plans: list[Plan] = []
+        self._telling: list[ToBrain] = []  # what the brain is told as soon as the recording has it
         self._asked: list[Action] = []  # by main, since the last step
         self._set: dict[str, Action] = {}  # the last of each that keeps its value
         self._silenced = 0  # `heard` at the last panic: no plan made before it is played
         self._now = 0
+        self._written = True  # all that there is stands in the recording
         self._last_entry_ns: int | None = None
         self._last_mark_ns: int | None = None
         self._trouble: dict[str, int] = {}  # what -> how often, since it was last reported
@@ -121,8 +124,13 @@ class Wire:
         if left:
             self._report(Report(now, "silenced", {"notes": left}))
 
-    def take(self, message: Plan | LogEntry | Action | Report) -> None:
-        """From the brain: a plan, judged in the next step, when all performed is known; its state; a log entry.
+    @property
+    def settled(self) -> bool:
+        """True when all that it was given is done with, or in the recording: nobody need give it again."""
+        return not self._plans and self._written
+
+    def take(self, message: Plan | LogEntry | Looked | Action | Report) -> None:
+        """From the brain: a plan, judged in the next step, when all performed is known; its state; for the recording.
 
         From main: an action, which counts from the next step on.
         """
@@ -132,10 +140,21 @@ class Wire:
             self._asked.append(message)
         elif isinstance(message, Report):
             self._state_out.state(str(message.facts["state"]))
+        elif isinstance(message, Looked):
+            self._recorder.looked(message)
         else:
-            self._recorder.entry(message)
+            self._recorder.entry(message, by_brain=True)
             if isinstance(message, Timeline):
                 self.conductor.told(message)
+
+    def refuse(self, now: int) -> None:
+        """A plan of the brain's that is not for this wire."""
+        self._recorder.decided("plan", now, accepted=False)
+
+    def tell(self, message: Aside) -> None:
+        """Tells the brain, as soon as that is written down."""
+        self._recorder.told(message)
+        self._telling.append(message)
 
     def step(self, now: int) -> Wake:
         """Does all that is to be done at `now`, and says when to come back."""
@@ -145,31 +164,34 @@ class Wire:
         for report in self._player.play(now):
             self._report(report)
             if report.what == "late":
-                self._to_brain(Missed(int(report.facts["due_ns"]), int(report.facts["pitch"])))
+                self.tell(Missed(now, int(report.facts["due_ns"]), int(report.facts["pitch"])))
                 self._state_out.late()
         self._metronome.play(now)
         self._mark(now, heard_something)
         self._write(now)
+        self._say()
         self._report_trouble(now)
         return self._next_wake(now)
 
-    def greet(self, now: int, known: Timeline | None = None) -> None:
+    def greet(self, now: int, known: Timeline | None = None, brain: int = 0, model: str = "") -> None:
         """A brain is there, which may know a Timeline: tells it where the beats are, what people have set meanwhile,
         and how far the log reaches."""
         wishes = [replace(action, time_ns=now) for action in self._set.values()]
-        for told in (*self.conductor.greet(now, known), *wishes):
-            if not self._to_brain(told):
-                self._have_trouble("dropped")
+        for told in (Welcome(brain, model), *self.conductor.greet(now, known), *wishes):
+            self.tell(told)
         self._state_out.state("listening")
         self._mark(now, True)
+        self._write(now)
+        self._say()
 
     def end_plan(self, now: int, why: str) -> None:
         """Ends what is played and planned: whoever planned it is gone. What goes through lives on."""
         self._now = now
+        for _ in self._plans:
+            self.refuse(now)
         self._plans.clear()
         self._state_out.state("listening")
-        if self._player.busy:
-            self._report(self._player.stop(now, why))
+        self._stop(why)
 
     def close(self, now: int) -> None:
         """Ends everything that sounds, and the recording. Whoever opened the ports closes them after this."""
@@ -184,7 +206,7 @@ class Wire:
 
     def _listen(self, now: int) -> bool:
         """Hears what has come, and hands it on in the order of time; True if there was anything."""
-        entries: list[Told] = []
+        entries: list[Timed] = []
         was_armed = self._guard.armed
         for stamp, data in self._input.poll(now):
             for event in self._listener.hear(data, stamp):
@@ -210,24 +232,30 @@ class Wire:
 
     def _yield(self) -> None:
         """Barge-in: the performer plays, so jamd does not, unless both were to play."""
-        if self._player.busy and self._player.yields:
-            self._report(self._player.stop(self._now, "barge_in"))
+        if self._player.yields:
+            self._stop("barge_in")
+
+    def _stop(self, why: str) -> None:
+        """What is played ends here, if there is anything."""
+        if self._player.busy:
+            self._recorder.decided("stopped", self._now, why=why)
+            self._report(self._player.stop(self._now, why))
 
     def _act(self, action: Action) -> None:
         """What the wire itself does about it, at once."""
         if action.name == "panic":
             self._listener.heard += 1  # so that what was planned before is out of date
             self._silenced = self.heard
-            if self._player.busy:
-                self._report(self._player.stop(self._now, "panic"))
+            self._stop("panic")
             self._keyboard.silence()
         elif action.name == "tap":
             self.conductor.tap(action.time_ns)
 
-    def _tell(self, entry: Told) -> None:
+    def _tell(self, entry: Timed) -> None:
         if isinstance(entry, Transport):
-            pass  # the Timeline beside it says it to the log
-        elif isinstance(entry, Action):
+            self.tell(entry)  # the Timeline beside it says it to the log
+            return
+        if isinstance(entry, Action):
             self._recorder.action(entry)
             if TABLE[entry.name].settable:
                 self._set[entry.name] = entry
@@ -235,8 +263,7 @@ class Wire:
             self._report(Report(entry.time_ns, "action", {"name": entry.name, **value}))
         else:
             self._recorder.entry(entry)
-        if not self._to_brain(entry):
-            self._have_trouble("dropped")
+        self._telling.append(entry)
         if isinstance(entry, Performed) and entry.kind in (Kind.NOTE_ON, Kind.NOTE_OFF):
             if entry.kind is Kind.NOTE_ON:
                 self.conductor.play()
@@ -247,15 +274,30 @@ class Wire:
         period = WATERMARK_NS if self._music_is_on(now) else IDLE_WATERMARK_NS
         if at_once or self._last_mark_ns is None or now - self._last_mark_ns >= period:
             self._last_mark_ns = now
-            if not self._to_brain(Watermark(now, self.heard)):
-                self._have_trouble("dropped")
+            mark = Watermark(now if at_once else now - now % GRAIN_NS, self.heard)
+            if self._telling and isinstance(self._telling[-1], Watermark):
+                self._telling.pop()
+            self._telling.append(mark)
+
+    def _say(self) -> None:
+        """Tells the brain what stands in the recording by now; what its mailbox has no room for waits."""
+        if not self._written:
+            return
+        for number, message in enumerate(self._telling):
+            if not self._to_brain(message):
+                self._have_trouble("behind")
+                del self._telling[:number]
+                return
+        self._telling.clear()
 
     # ---- what goes out -------------------------------------------------------------------------------------
 
     def _judge_plans(self, now: int) -> None:
         """Refuses plans made without knowing all that was performed."""
         for plan in self._plans:
-            if plan.heard >= self._silenced and (plan.heard == self.heard or not plan.yields):
+            accepted = plan.heard >= self._silenced and (plan.heard == self.heard or not plan.yields)
+            self._recorder.decided("plan", now, accepted=accepted)
+            if accepted:
                 self._player.accept(plan)
             else:
                 facts = {"plan_heard": plan.heard, "heard": self.heard, "notes": len(plan.notes)}
@@ -289,7 +331,7 @@ class Wire:
     def _write(self, now: int) -> None:
         due = self._player.due
         failed = bool(self._recorder.failure)
-        self._recorder.flush(soon=due is not None and due - now < SOON_NS)
+        self._written = self._recorder.flush(soon=due is not None and due - now < SOON_NS)
         if self._recorder.failure and not failed:
             self._report(Report(now, "recording_failed", {"why": self._recorder.failure}))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,12 @@ TYPES = frozenset({"performed", "timeline", "turn", "answered", "charted", "undo
 
 def to_json(entry: LogEntry) -> str:
     """The entry as one line of JSON, without the newline."""
-    return json.dumps(_record(entry), separators=(",", ":"))
+    return json.dumps(to_record(entry), separators=(",", ":"))
 
 
 def from_json(line: str) -> LogEntry:
     """The entry that `to_json` wrote; ValueError with the reason if the line is not one."""
-    return _entry(_parsed(line))
+    return from_record(_parsed(line))
 
 
 def read_log(path: Path) -> list[LogEntry]:
@@ -43,7 +43,7 @@ def read_log(path: Path) -> list[LogEntry]:
         try:
             record = _parsed(raw.decode())
             if record.get("type") in TYPES:
-                entries.append(_entry(record))
+                entries.append(from_record(record))
         except ValueError as error:
             if number != torn:
                 raise ValueError(f"{path}, line {number}: {error}") from error
@@ -69,7 +69,8 @@ def forgets(undone: Undone, entry: LogEntry) -> bool:
     return isinstance(entry, TurnChange | Answered) or (isinstance(entry, Performed) and entry.kind is Kind.NOTE_ON)
 
 
-def _record(entry: LogEntry) -> dict[str, Any]:
+def to_record(entry: LogEntry) -> dict[str, Any]:
+    """The entry as the object that its line of JSON spells."""
     match entry:
         case Performed(time_ns, kind, number, value, channel):
             return {
@@ -106,7 +107,8 @@ def _parsed(line: str) -> dict[str, Any]:
     return record
 
 
-def _entry(record: dict[str, Any]) -> LogEntry:
+def from_record(record: Mapping[str, Any]) -> LogEntry:
+    """The entry that `to_record` gave; ValueError with the reason if the object is not one."""
     time_ns = _integer(record, "time_ns")
     match record.get("type"):
         case "performed":
@@ -137,7 +139,7 @@ def _entry(record: dict[str, Any]) -> LogEntry:
             raise ValueError(f"no log entry has the type {other!r}")
 
 
-def _integer(record: dict[str, Any], key: str, low: int | None = None, high: int | None = None) -> int:
+def _integer(record: Mapping[str, Any], key: str, low: int | None = None, high: int | None = None) -> int:
     value = record.get(key)
     if type(value) is not int:  # a bool is an int to isinstance
         raise ValueError(f'"{key}" must be a whole number, not {value!r}')
@@ -146,7 +148,7 @@ def _integer(record: dict[str, Any], key: str, low: int | None = None, high: int
     return value
 
 
-def _truth(record: dict[str, Any], key: str) -> bool:
+def _truth(record: Mapping[str, Any], key: str) -> bool:
     value = record.get(key, False)  # files of before there were duets have none
     if type(value) is not bool:
         raise ValueError(f'"{key}" must be true or false, not {value!r}')

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from jamd.music.timeline import Timeline
 
+GRAIN_NS = 100_000
+"""What the brain does by the clock it does at whole multiples of this, so that its diary (`Looked`) is short."""
+
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
@@ -13,6 +16,17 @@ class Watermark:
 
     time_ns: int
     heard: int
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """From the wire, to a brain that has greeted it: what comes from here on is for you.
+
+    `brain` and `model` are as in its greeting: which brain it is, and the digest of its model.
+    """
+
+    brain: int
+    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +49,37 @@ class Transport:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """From the wire: a planned note was left out, since it would have come too late."""
+    """From the wire: a planned note was left out at `time_ns`, since it would have come too late."""
 
+    time_ns: int
     due_ns: int
     pitch: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEnded:
+    """From the wire: what you planned has ended, since you were silent or my predecessor died."""
+
+    time_ns: int
+    deaf: bool = False
+    """True when nobody listened for a while from then on."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputEnded:
+    """From the wire: the file has been played to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """From the brain, for the recording: at what it looked, and when, spelled as `jamd.daemon.looks` says.
+
+    It goes out before whatever followed from it. `number` counts up.
+    """
+
+    number: int
+    from_ns: int
+    looks: str
 
 
 @dataclass(frozen=True, slots=True)

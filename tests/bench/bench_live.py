@@ -121,7 +121,7 @@ def session(model: Path, phrases: int, realtime: bool) -> dict[str, Any]:
         **{name: spread(values) for name, values in answers(events).items()},
         "lateness": spread(late),
         "left_out": sum(event["what"] == "late" for event in events),
-        **{what: sum(event["what"] == what for event in events) for what in ("dropped", "replaced", "refused")},
+        **{what: sum(event["what"] == what for event in events) for what in ("behind", "replaced", "refused")},
     }
 
 

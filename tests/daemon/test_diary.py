@@ -29,7 +29,7 @@ def told(name: str, /, **facts: int | float | str | bool) -> list[str]:
     [
         ("recording_failed", {"why": "No space left on device"}, "the recording has ended, the jam goes on: No space"),
         ("send_failed", {"messages": 3}, "the output refuses what is sent: 3 messages"),
-        ("dropped", {"messages": 12}, "the brain does not keep up with the playing: 12 messages dropped"),
+        ("behind", {"messages": 12}, "the brain does not keep up with the playing: 12 messages wait"),
         ("failed", {"error": "no port"}, "no port"),
         ("replaced", {"process": "wire"}, "the wire died and was replaced"),
         ("late", {"due_ns": 1, "late_ms": 45.678, "pitch": 60}, "a note left out (46 ms)"),
@@ -80,7 +80,7 @@ def test_every_report_that_is_said_is_one_that_somebody_makes() -> None:
     cases = {name for line in re.findall(r"case (\".+\"):", source) for name in re.findall(r'"(\w+)"', line)}
     others = [path for path in (ROOT / "jamd").rglob("*.py") if path != Path(diary.__file__)]
     rest = "\n".join(path.read_text() for path in others)
-    assert cases >= {"recording_failed", "send_failed", "dropped", "crashed"}
+    assert cases >= {"recording_failed", "send_failed", "behind", "crashed"}
     assert {name for name in cases - {"ready"} if f'"{name}"' not in rest} == set()
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from jamd.daemon.board import Board
 from jamd.daemon.wire import BRAIN_SILENT_NS, MS, Joint
-from jamd.daemon.words import BrainGone, Hello, PlanEnded, Stop
+from jamd.daemon.words import BrainGone, Hello, Stop
 from jamd.midi.ledger import Ledger
 from jamd.midi.port_types import NullInput, NullOutput
 from jamd.midi.recorder import NullRecorder
 from jamd.midi.wire import Wire, WireSettings
-from jamd.music.messages import Report
+from jamd.music.messages import PlanEnded, Report
 from jamd.music.plan import Plan, PlannedNote
 
 NOW = 10_000 * MS

@@ -72,3 +72,15 @@ def test_a_reader_that_takes_over_skips_what_was_not_meant_for_it() -> None:
     reader.skip()
     writer.put("new")
     assert reader.take() == ["new"]
+
+
+def test_what_was_seen_but_not_done_with_is_there_for_a_successor() -> None:
+    buffer = memoryview(bytearray(HEADER_SIZE + 256))
+    writer, dying = Mailbox(buffer), Mailbox(buffer)
+    writer.put("done")
+    assert dying.see() == ["done"]
+    dying.done()
+    writer.put("seen")
+    assert dying.see() == ["seen"] and dying.see() == []
+    writer.put("new")
+    assert Mailbox(buffer).take() == ["seen", "new"]

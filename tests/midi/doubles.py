@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from jamd.music.actions import Action
 from jamd.music.events import LogEntry, Performed
+from jamd.music.messages import Looked
+from jamd.music.told import Aside
 
 MS = 1_000_000
 
@@ -47,12 +49,24 @@ class RecordingRecorder:
     entries: list[LogEntry] = field(default_factory=list)
     played_events: list[tuple[Performed, int]] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
+    asides: list[Aside] = field(default_factory=list)
+    looks: list[Looked] = field(default_factory=list)
+    decisions: list[dict[str, int | bool | str]] = field(default_factory=list)
     flushes: list[bool] = field(default_factory=list)
     failure: str = ""
     closed: bool = False
 
-    def entry(self, entry: LogEntry) -> None:
+    def entry(self, entry: LogEntry, *, by_brain: bool = False) -> None:
         self.entries.append(entry)
+
+    def told(self, message: Aside) -> None:
+        self.asides.append(message)
+
+    def looked(self, looked: Looked) -> None:
+        self.looks.append(looked)
+
+    def decided(self, what: str, time_ns: int, **facts: int | bool | str) -> None:
+        self.decisions.append({"what": what, "time_ns": time_ns, **facts})
 
     def played(self, event: Performed, due_ns: int) -> None:
         self.played_events.append((event, due_ns))
@@ -60,8 +74,9 @@ class RecordingRecorder:
     def action(self, action: Action) -> None:
         self.actions.append(action)
 
-    def flush(self, *, soon: bool) -> None:
+    def flush(self, *, soon: bool) -> bool:
         self.flushes.append(soon)
+        return not soon
 
     def close(self) -> None:
         self.closed = True

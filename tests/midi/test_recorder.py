@@ -10,9 +10,13 @@ import pytest
 
 from jamd.midi.locks import lock
 from jamd.midi.recorder import MANY, FileRecorder
+from jamd.midi.recording import read_jam
+from jamd.music.actions import Action
 from jamd.music.events import Kind, Performed, Turn, TurnChange
 from jamd.music.log import read_log
+from jamd.music.messages import InputEnded, Looked, Missed, PlanEnded, Resumed, Transport, Welcome
 from jamd.music.timeline import Timeline
+from jamd.music.told import Aside, told_in
 
 NOTE = Performed(10, Kind.NOTE_ON, 60, 64)
 PLAYED = Performed(20, Kind.NOTE_ON, 62, 70, 3)
@@ -75,11 +79,39 @@ def test_a_successor_goes_on_where_the_last_whole_line_ends(tmp_path: Path, torn
     first.flush(soon=False)
     os.write(first._file, b'{"type":"performed","time_ns":99'[:torn])  # and dies in the midst of it
     os.close(first._file)
-    second = FileRecorder(path, {"seed": 8})
+    second = FileRecorder(path, {"seed": 8}, heard=3)
     second.entry(TurnChange(30, Turn.CALL))
     second.close()
     assert read_log(path) == [NOTE, TurnChange(30, Turn.CALL)]
-    assert [record.get("seed") for record in records(path)] == [7, None, None]
+    assert [record["type"] for record in records(path)] == ["jam", "performed", "wire", "turn"]
+    assert records(path)[0]["seed"] == 7 and records(path)[2]["heard"] == 3
+
+
+def test_what_a_replay_follows_stands_between_and_changes_nothing_of_the_log(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    recorder = FileRecorder(path, {})
+    asides: list[Aside] = [
+        Welcome(7, "digest"),
+        Timeline(1, 0, 500),
+        Resumed(Timeline(2, 0, 500)),
+        Transport(3, True),
+        Missed(4, 3, 60),
+        PlanEnded(5, True),
+        InputEnded(),
+        Action(6, "mode", "duet"),
+    ]
+    for aside in asides:
+        recorder.told(aside)
+    recorder.looked(Looked(0, 0, "w5s1"))
+    recorder.decided("plan", 8, accepted=True)
+    recorder.action(Action(9, "temperature", 0.5))
+    recorder.entry(NOTE)
+    recorder.entry(TurnChange(15, Turn.RESPONSE), by_brain=True)
+    recorder.close()
+    assert read_log(path) == [NOTE, TurnChange(15, Turn.RESPONSE)]
+    told = [message for message in map(told_in, records(path)) if message is not None]
+    assert told == [*asides, Action(9, "temperature", 0.5), NOTE]
+    assert read_jam(path).actions == (Action(9, "temperature", 0.5),) and not read_jam(path).played
 
 
 def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path: Path) -> None:

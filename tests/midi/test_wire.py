@@ -32,7 +32,7 @@ from jamd.midi.wire import (
 from jamd.music.actions import TABLE, Action
 from jamd.music.bindings import parse
 from jamd.music.events import Kind, Performed, Turn, TurnChange
-from jamd.music.messages import Report, Transport, Watermark
+from jamd.music.messages import Report, Transport, Watermark, Welcome
 from jamd.music.plan import Plan, PlannedNote
 from jamd.music.timeline import Timeline
 from tests.midi.doubles import MS, Ear, RecordingOutput, RecordingRecorder, ScriptedInput
@@ -281,12 +281,13 @@ def test_a_new_brain_is_told_where_the_beats_are_without_writing_it_down_twice()
     file = FileInput(MidiLog((timeline,), MS, 0, 0, 0, 0, 0), "file")
     room = Room(options={"input": file, "conductor": Conductor(file=file)})
     room.wire.greet(0)
-    assert [type(message) for message in room.brain] == [Watermark]
+    assert [type(message) for message in room.brain] == [Welcome, Watermark]
     file.start(7)
     room.run(10 * MS, 7)
     room.brain.clear()
     room.wire.greet(20 * MS)
-    assert room.brain == [Timeline(7, 0, 500 * MS), Watermark(20 * MS, 0)]
+    assert room.brain == [Welcome(0, ""), Timeline(7, 0, 500 * MS), Watermark(20 * MS, 0)]
+    assert room.recorder.asides == [Welcome(0, ""), *room.brain[:-1]]
     assert room.recorder.entries == [Timeline(7, 0, 500 * MS)]
 
 
@@ -296,11 +297,28 @@ def test_a_new_brain_is_told_where_the_beats_are_without_writing_it_down_twice()
 def test_a_full_mailbox_is_counted_and_reported_once_a_second_and_loses_nothing_of_the_recording() -> None:
     room = Room([(ms * MS, note_on(0, 60, 64)) for ms in range(100)], hears=lambda message: False)
     room.run(990 * MS)
-    assert len(room.of("dropped")) == 1
+    assert len(room.of("behind")) == 1
     room.run(1010 * MS, 1000 * MS)
-    assert len(room.of("dropped")) == 2
+    assert len(room.of("behind")) == 2
     assert len(room.recorder.entries) == 100
-    assert sum(facts["messages"] for facts in room.of("dropped")) > 100
+    assert sum(facts["messages"] for facts in room.of("behind")) > 100
+
+
+def test_what_the_brain_has_no_room_for_waits_and_nothing_of_it_is_lost() -> None:
+    keys = [(ms * MS, note_on(0, 60 + ms % 12, 64)) for ms in range(50)]
+    room = Room(keys, hears=lambda message: room.wire.heard > 40)
+    room.run(60 * MS)
+    assert room.performed() == room.recorder.entries and len(room.performed()) == 50
+    assert room.watermarks()[-1].heard == 50
+
+
+def test_the_brain_is_told_nothing_that_the_recording_does_not_hold() -> None:
+    room = Room([(1 * MS, note_on(0, 60, 64))])
+    room.wire.take(plan(72, due_ms=2.5, heard=1))
+    room.wire.step(int(1.5 * MS))
+    assert room.recorder.flushes == [True] and room.brain == [] and not room.wire.settled
+    room.wire.step(int(2.5 * MS))
+    assert [type(message) for message in room.brain] == [Performed, Watermark] and room.wire.settled
 
 
 def test_a_port_that_refuses_messages_does_not_end_the_jam() -> None:
@@ -418,14 +436,14 @@ def test_a_clock_that_comes_with_the_playing_gives_timelines_in_the_order_of_tim
     room = Room([*clock_script(8), (3 * SECOND, note_on(0, 60, 64))])
     room.wire.greet(0)
     room.run(5 * SECOND)
-    told = [m for m in room.brain if not isinstance(m, Watermark)]
+    told = [m for m in room.brain if not isinstance(m, Watermark | Welcome)]
     assert [m.time_ns for m in told] == sorted(m.time_ns for m in told)
     assert {type(m) for m in told} == {Timeline, Transport, Performed}
     timelines = [m for m in told if isinstance(m, Timeline)]
     assert room.recorder.entries == [m for m in told if not isinstance(m, Transport)]
     assert all(abs(t.bpm - 125) < 2 for t in timelines)
     reached = 0
-    for message in room.brain:
+    for message in room.brain[1:]:  # behind its welcome
         assert message.time_ns >= reached
         reached = message.time_ns if isinstance(message, Watermark) else reached
     assert room.output.sent == [note_on(0, 60, 64)]  # clock is not passed on
@@ -481,7 +499,7 @@ def test_tapping_a_bound_control_makes_a_timeline() -> None:
     room.run(4 * SECOND)
     timelines = [m for m in room.brain if isinstance(m, Timeline)]
     assert timelines and timelines[-1].bpm == pytest.approx(120, rel=0.01)
-    told = [m for m in room.brain if not isinstance(m, Watermark)]
+    told = [m for m in room.brain if not isinstance(m, Watermark | Welcome)]
     assert [m.time_ns for m in told] == sorted(m.time_ns for m in told)
 
 

@@ -1,0 +1,47 @@
+"""How a jam was played, as the first line of its recording says it, and back: seed, settings, version, thru."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from jamd import __version__
+from jamd.config import Settings
+from jamd.daemon import harmony
+
+SECTIONS = ("midi", "clock", "turn", "sampling", "harmony", "fences", "engine", "player")
+"""Those that matter to what is played; what controls asked for stands in the recording itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class HowPlayed:
+    """What a replay must know before the first note."""
+
+    settings: Settings
+    seed: int
+    thru: bool
+
+
+def facts(settings: Settings, seed: int, *, thru: bool) -> dict[str, Any]:
+    """What the recording says first. Its chart and model do not depend on where somebody stands when he replays it."""
+    model = settings.engine.path
+    table = settings.table(SECTIONS)
+    table["harmony"]["chart"] = harmony.chart_text(settings)
+    if settings.engine.model:
+        table["engine"]["model"] = str(model.absolute())
+    return {"version": __version__, "seed": seed, "model": model.name, "thru": thru, "settings": table}
+
+
+def how_played(record: Mapping[str, Any], source: Path) -> HowPlayed | None:
+    """What `facts` said; None where a recording is of before it was said, ConfigError for settings nobody knows."""
+    table, seed, thru = record.get("settings"), record.get("seed"), record.get("thru")
+    if not isinstance(table, dict) or type(seed) is not int or type(thru) is not bool:
+        return None
+    return HowPlayed(Settings().with_table(table, str(source)), seed, thru)
+
+
+def with_model(settings: Settings, model: str) -> Settings:
+    """The same settings for another model."""
+    return replace(settings, engine=replace(settings.engine, model=model))
