@@ -110,6 +110,7 @@ def main(ctx: click.Context, path: Path | None) -> None:
     ("--clock", "clock_in", "NAME"),
     ("--entry", "turn_entry"),
     ("--osc", "osc_port", "PORT"),
+    ("--budget-ms", "engine_budget_ms", "MS"),
     *PLAYING,
 )
 @click.option("--send-clock/--no-send-clock", "clock_send", default=None, help=config.rule("clock_send").help)
@@ -201,6 +202,40 @@ def demo(ctx: click.Context, /, out: Path, **options: Any) -> None:
     from jamd.demo import run
 
     ctx.exit(run(config.load(ctx.obj).with_options(**options), out, click.echo))
+
+
+@main.command()
+@settings(
+    ("--model", "engine_model", "FILE.onnx"), ("--device", "engine_device"), ("--budget-ms", "engine_budget_ms", "MS")
+)
+@click.option("--only", metavar="SECTIONS", help="Of start, engine, live, lateness and hour, behind commas.")
+@click.option("--keys", is_flag=True, help="Say what the keys of the JSON mean, and measure nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON as the last line, for a program to read.")
+@click.pass_obj
+def bench(path: Path | None, /, only: str | None, keys: bool, as_json: bool, **options: Any) -> None:
+    """Measure how fast jamd is on this machine: start, model, first note, lateness, an hour of music.
+
+    It needs no MIDI, no other program and about a minute, in which the machine should have nothing else to do.
+
+    \b
+    Example: jamd bench --budget-ms 30 --json
+    """
+    from jamd.bench.keys import meanings
+
+    if keys:
+        click.echo("\n".join(f"{key}: {meaning}" for key, meaning in meanings().items()))
+        return
+    from jamd.bench.report import table
+    from jamd.bench.run import SECTIONS
+    from jamd.bench.run import bench as run
+
+    sections = only.replace(" ", "").split(",") if only else list(SECTIONS)
+    if strange := [name for name in sections if name not in SECTIONS]:
+        raise ConfigError(f"--only: there is no section {strange[0]}", f"There are {', '.join(SECTIONS)}.")
+    found = run(config.load(path).with_options(**options), lambda line: click.echo(f"{line} ...", err=True), sections)
+    click.echo(table(found))
+    if as_json:
+        click.echo(json.dumps(found))
 
 
 @main.command()

@@ -228,6 +228,19 @@ class Engine:
     model: str = setting("", "Model file (.onnx), empty for the one that came with jamd.")
     device: str = setting("auto", "Device that runs the model.", choices=("auto", "cpu", "cuda"))
     threads: int = setting(1, "CPU threads for one step of the model.", low=1, high=64)
+    budget_ms: float = setting(
+        0.0,
+        "Milliseconds, at most, from the end of your phrase to jamd's first note, even where nothing was drafted: "
+        "the model that is named plays if it keeps this here, else the largest that does; 0: no promise.",
+        low=10.0,
+        high=1000.0,
+        also=(0,),
+    )
+
+    @property
+    def shipped(self) -> tuple[Path, ...]:
+        """The models that came with jamd."""
+        return tuple(sorted(SHIPPED_MODEL.parent.glob("*.onnx")))
 
     @property
     def path(self) -> Path:

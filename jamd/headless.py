@@ -10,8 +10,9 @@ from pathlib import Path
 
 from jamd.config import Settings
 from jamd.daemon import harmony
+from jamd.daemon.choosing import load_named
 from jamd.daemon.files import check_target, read_call
-from jamd.daemon.rooms import load_improviser
+from jamd.daemon.rooms import make_improviser
 from jamd.engine.improviser import Improviser, Opening, answer_ticks
 from jamd.midi.smf import Track, write_midi
 from jamd.music.events import PEDAL_THRESHOLD, RESET_CONTROLLERS, SUSTAIN, Kind, LogEntry, Performed, Turn, TurnChange
@@ -55,7 +56,8 @@ def respond(call: Path, out: Path, settings: Settings) -> Summary:
     timeline, entry_tick = _entry(entries)
     harmony.judge(settings, timeline.metre)
     seed = settings.sampling.seed or secrets.randbelow(2**32 - 1) + 1
-    improviser, session = load_improviser(settings, seed)
+    session = load_named(settings.engine)  # never by speed: the bytes repeat
+    improviser = make_improviser(settings, session, seed)
     began = time.perf_counter()
     events, tokens = _answer(improviser, entries, timeline, entry_tick, settings)
     notes = [e for e in events if isinstance(e, Note)]

@@ -25,7 +25,7 @@ from jamd.midi.port_types import PortInfo
 from jamd.remi.vocabulary import name_of
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = ("demo", "learn", "listen", "panic", "ports", "replay", "respond", "tokens")
+COMMANDS = ("bench", "demo", "learn", "listen", "panic", "ports", "replay", "respond", "tokens")
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,7 @@ def test_listen_without_options_listens_with_the_defaults(house: House) -> None:
         ("--top-p 0.9", {"sampling_top_p": 0.9}),
         ("--device cpu", {"engine_device": "cpu"}),
         ("--model mine.onnx", {"engine_model": "mine.onnx"}),
+        ("--budget-ms 25", {"engine_budget_ms": 25.0}),
         ("--no-record", {"record_on": False}),
         ("--record jams", {"record_on": True, "record_dir": "jams"}),
     ],
@@ -214,6 +215,45 @@ def test_tokens_of_no_midi_file_are_an_error_that_names_the_file(tmp_path: Path)
         assert "Traceback" not in result.stderr
 
 
+# ---- bench -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The bench replaced by one that finds nothing; holds what it was asked."""
+    asked: list[Any] = []
+
+    def bench(settings: Settings, progress: Any, sections: Any) -> dict[str, Any]:
+        asked.append((settings, list(sections)))
+        progress("start: the clock")
+        return {"budget_ms": 20.0, "skipped": {"live": "no reason"}}
+
+    monkeypatch.setattr("jamd.bench.run.bench", bench)
+    return asked
+
+
+def test_bench_prints_its_progress_beside_the_table_and_the_json_as_the_last_line(measured: list[Any]) -> None:
+    result = run("bench", "--json", "--budget-ms", "30")
+    assert result.stderr == "start: the clock ...\n"
+    table, last = result.stdout.splitlines()
+    assert table == "live: not measured, no reason"
+    assert json.loads(last)["skipped"] == {"live": "no reason"}
+    assert measured[0][0].engine.budget_ms == 30
+    assert run("bench").stdout.splitlines() == [table]
+
+
+def test_bench_measures_the_sections_that_are_asked_for_and_names_one_that_is_none(measured: list[Any]) -> None:
+    assert run("bench", "--only", "hour, start").exit_code == 0
+    assert measured[0][1] == ["hour", "start"]
+    result = run("bench", "--only", "hours")
+    assert result.exit_code == 2 and "there is no section hours\nThere are start, engine" in result.stderr
+
+
+def test_bench_says_what_its_keys_mean_and_measures_nothing(measured: list[Any]) -> None:
+    assert "live.cold_ms.p99: 99 % of them are at most this.\n" in run("bench", "--keys").stdout
+    assert measured == []
+
+
 # ---- mistakes --------------------------------------------------------------------------------------------
 
 
@@ -281,12 +321,12 @@ def test_every_option_has_help(command: str) -> None:
     assert [o.name for o in options if not o.help] == []
 
 
-@pytest.mark.parametrize("command", ["respond", "ports", "tokens"])
+@pytest.mark.parametrize("command", ["bench", "respond", "ports", "tokens"])
 def test_what_a_program_would_read_is_to_be_had_as_json(command: str) -> None:
     assert "--json" in [flag for param in main.commands[command].params for flag in param.opts]
 
 
-@pytest.mark.parametrize("command", ["listen", "respond", "demo"])
+@pytest.mark.parametrize("command", ["bench", "listen", "respond", "demo"])
 def test_the_model_can_be_named_wherever_one_plays(command: str) -> None:
     assert "--model" in [flag for param in main.commands[command].params for flag in param.opts]
 

@@ -198,3 +198,9 @@ def test_a_model_that_is_none_is_refused_and_nothing_is_written(settings: Settin
     with pytest.raises(ModelError):
         respond(CALL, tmp_path / "jam.mid", replace(settings, engine=engine))
     assert not (tmp_path / "jam.mid").exists()
+
+
+def test_a_budget_changes_no_byte_however_slow_the_machine(settings: Settings, tmp_path: Path) -> None:
+    respond(CALL, tmp_path / "a.mid", settings)
+    respond(CALL, tmp_path / "b.mid", settings.with_options(engine_budget_ms=10.0))
+    assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()

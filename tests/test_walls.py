@@ -41,13 +41,14 @@ ROOMS = {
     "jamd.config": Room("jamd.errors jamd.music jamd.remi", "platformdirs"),
     "jamd.daemon": Room("jamd.config jamd.errors jamd.music jamd.remi jamd.engine jamd.midi jamd.daemon.osc"),
     "jamd.daemon.osc": Room("jamd.config jamd.errors jamd.music", "pythonosc"),
+    "jamd.bench": Room("jamd.config jamd.errors jamd.music jamd.remi jamd.engine jamd.midi jamd.daemon"),
     "jamd.learn": Room("jamd.config jamd.errors jamd.music jamd.midi", "tomlkit"),
     "jamd.headless": Room("jamd.config jamd.errors jamd.music jamd.remi jamd.engine jamd.midi jamd.daemon"),
     "jamd.replay": Room("jamd.config jamd.errors jamd.music jamd.remi jamd.engine jamd.midi jamd.daemon"),
     "jamd.demo": Room("jamd.config jamd.errors jamd.music jamd.midi jamd.daemon"),
     "jamd.cli": Room(
-        "jamd.config jamd.errors jamd.daemon jamd.headless jamd.replay jamd.demo jamd.learn jamd.midi jamd.music "
-        "jamd.remi",
+        "jamd.config jamd.errors jamd.daemon jamd.headless jamd.replay jamd.demo jamd.learn jamd.bench jamd.midi "
+        "jamd.music jamd.remi",
         "click",
     ),
     "jamd.__main__": Room("jamd.cli"),

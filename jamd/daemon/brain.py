@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 
 from jamd.daemon.board import Board
 from jamd.daemon.child import Lifeline
+from jamd.daemon.choosing import load_model
 from jamd.daemon.hearing import hear
 from jamd.daemon.looks import Looks
-from jamd.daemon.rooms import load_session, make_improviser, manners
+from jamd.daemon.rooms import make_improviser, manners
 from jamd.daemon.words import Finished, Hello, Job, Stop, Up
 from jamd.engine.info import digest
 from jamd.engine.partner import Partner
@@ -24,8 +25,9 @@ IDLE_S = 0.002
 def play(job: Job, board: Board, lifeline: Lifeline) -> None:
     """The body of the brain process."""
     to_wire, to_main = board.box("brain_to_wire").put, board.box("brain_to_main").put
-    session = load_session(job.settings)
-    improviser = make_improviser(session, job.settings, job.seed)
+    loaded = load_model(job.settings.engine, to_main)
+    session, pace = loaded.session, loaded.pace
+    improviser = make_improviser(job.settings, session, job.seed)
 
     def tell(report: Report) -> None:
         to_main(report)
@@ -33,14 +35,14 @@ def play(job: Job, board: Board, lifeline: Lifeline) -> None:
             to_wire(report)  # which shows it on the performer's controller
 
     board.box("main_to_brain").skip()  # what a predecessor left unread
+    model = str(loaded.path.absolute())
     brain = Brain(
-        lambda send: Partner(improviser, manners(job.settings), send, tell),
+        lambda send: Partner(improviser, manners(job.settings), send, tell, pace),
         to_wire,
-        time.monotonic_ns(),
-        digest(job.settings.engine.path),
+        Welcome(time.monotonic_ns(), model, digest(loaded.path), pace.token_ns),
     )
-    threads = job.settings.engine.threads
-    to_main(Up("brain", {"model": session.info.name, "device": session.device, "threads": threads}))
+    name, device, threads = session.info.name, session.device, job.settings.engine.threads
+    to_main(Up("brain", {"model": name, "device": device, "threads": threads}, model=loaded.path))
     finished = False
     while not lifeline.cut(now := time.monotonic_ns()):
         board.write("brain_beat_ns", now)
@@ -57,21 +59,20 @@ def play(job: Job, board: Board, lifeline: Lifeline) -> None:
 class Brain:
     """A partner, what it is told and what it says; its diary says it all before it happens.
 
-    `number` is another than that of any brain before it; `model` the digest of its model.
+    What it is told counts for it behind its `welcome`.
     """
 
     def __init__(
         self,
         partner: Callable[[Callable[[Plan | LogEntry], object]], Partner],
         to_wire: Callable[[object], object],
-        number: int,
-        model: str,
+        welcome: Welcome,
     ) -> None:
-        self._to_wire, self._number, self._model = to_wire, number, model
+        self._to_wire, self._greeting = to_wire, welcome
         self._looks = Looks(to_wire)
         self._partner = partner(self._send)
         self._welcome = self._busy = False
-        to_wire(Hello(None, number, model))
+        to_wire(Hello(welcome))
 
     @property
     def finished(self) -> bool:
@@ -87,7 +88,7 @@ class Brain:
         return self._busy
 
     def _hear(self, message: object) -> None:
-        if isinstance(message, Welcome) and message.brain == self._number and not self._welcome:
+        if message == self._greeting and not self._welcome:
             self._welcome = True
         elif not self._welcome:
             return  # meant for a predecessor
@@ -98,7 +99,7 @@ class Brain:
             self._looks.hear(message)  # type: ignore[arg-type]  # the wire tells nothing else
             hear(self._partner, message)  # type: ignore[arg-type]
             if isinstance(message, PlanEnded):
-                self._to_wire(Hello(self._partner.timeline, self._number, self._model))
+                self._to_wire(Hello(self._greeting, self._partner.timeline))
 
     def _send(self, message: Plan | LogEntry) -> None:
         self._looks.tell()

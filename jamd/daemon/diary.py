@@ -73,6 +73,15 @@ def _line(report: Report) -> str:
             return "the clock is back"
         case "transport":
             return "the song rolls" if facts["rolling"] else "the song has stopped"
+        case "budget":
+            left = f"; {facts['left']}" if facts["left"] else ""
+            needs = f"{facts['response_ms']:.0f} of {facts['budget_ms']:g} ms to a first note"
+            return f"in budget: {facts['model']}, {needs}, {facts['tokens_s']} tokens a second{left}"
+        case "behind":
+            return "late: jamd falls behind, and plays fewer notes"
+        case "lateness" if facts["played"] or facts["skipped"]:
+            told = f"{facts['played']} notes, 99 % at most {facts['p99_ms']:.1f} ms late"
+            return f"played {told}; {facts['skipped']} too late, left out"
         case "refused":
             return f"you played on: {facts['notes']} planned notes are left out"
         case _:
@@ -98,6 +107,8 @@ def _trouble(what: str, facts: dict[str, int | float | str | bool]) -> str:
             return str(facts.get("why", f"mode {facts['mode']}"))
         case "turn_left_out":
             return "late: a turn of jamd's is left out"
-        case "behind":
+        case "beat_left_out":
+            return "late: a beat is played as it was planned before"
+        case "backlog":
             return f"the brain does not keep up with the playing: {facts['messages']} messages wait"
     return ""

@@ -25,13 +25,10 @@ class HowPlayed:
 
 
 def facts(settings: Settings, seed: int, *, thru: bool) -> dict[str, Any]:
-    """What the recording says first. Its chart and model do not depend on where somebody stands when he replays it."""
-    model = settings.engine.path
+    """What the recording says first. Its chart does not depend on where somebody stands when he replays it."""
     table = settings.table(SECTIONS)
     table["harmony"]["chart"] = harmony.chart_text(settings)
-    if settings.engine.model:
-        table["engine"]["model"] = str(model.absolute())
-    return {"version": __version__, "seed": seed, "model": model.name, "thru": thru, "settings": table}
+    return {"version": __version__, "seed": seed, "model": settings.engine.path.name, "thru": thru, "settings": table}
 
 
 def how_played(record: Mapping[str, Any], source: Path) -> HowPlayed | None:

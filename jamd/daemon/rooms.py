@@ -39,20 +39,8 @@ def manners(settings: Settings) -> Manners:
     )
 
 
-def load_improviser(settings: Settings, seed: int) -> tuple[Improviser, Session]:
-    """The improviser that the settings ask for, its model warmed up; ModelError where there is none."""
-    session = load_session(settings)
-    return make_improviser(session, settings, seed), session
-
-
-def load_session(settings: Settings) -> Session:
-    """The model that the settings name, warmed up; ModelError where there is none."""
-    engine = settings.engine
-    return Session.load(engine.path, device=engine.device, threads=engine.threads)
-
-
-def make_improviser(session: Session, settings: Settings, seed: int) -> Improviser:
-    """An improviser with an empty memory."""
+def make_improviser(settings: Settings, session: Session, seed: int) -> Improviser:
+    """The improviser that the settings ask for; its memory is the session's."""
     sampling = settings.sampling
     sampler = Sampler(sampling.temperature, sampling.top_p, sampling.min_p, seed)
     improviser = Improviser(session, sampler, LIVE)

@@ -138,6 +138,7 @@ class Supervisor:
                     self._crashed(message)
                 elif isinstance(message, Up):
                     self._up.add(message.process)
+                    self._job = self._job.keeping_to(message.model) if message.model else self._job
                     self._tell(message.report(time.monotonic_ns()))
                 elif isinstance(message, Finished):
                     self._finished = True

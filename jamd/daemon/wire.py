@@ -187,7 +187,7 @@ class Joint:
             if isinstance(message, Hello):
                 self._greeted, self._ended = True, False  # a new brain has not heard that the file is over
                 self._start_file(now)
-                self._wire.greet(now, message.timeline, message.brain, message.model)
+                self._wire.greet(now, message.welcome, message.timeline)
             elif isinstance(message, Plan) and not self._greeted:
                 self._wire.refuse(now)
             else:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from jamd.config import Settings
 from jamd.errors import JamdError
-from jamd.music.messages import Report
+from jamd.music.messages import Report, Welcome
 from jamd.music.timeline import Timeline
 
 
@@ -22,6 +22,11 @@ class Job:
     log: Path | None
     """Where the wire records the jam; None: it does not."""
 
+    def keeping_to(self, model: Path) -> Job:
+        """The same for whoever takes over: a jam keeps to its model, which is not chosen again."""
+        settings = self.settings.with_options(engine_model=str(model), engine_budget_ms=0.0)
+        return replace(self, settings=settings)
+
 
 @dataclass(frozen=True, slots=True)
 class Up:
@@ -30,6 +35,8 @@ class Up:
     process: str
     facts: dict[str, int | float | str | bool] = field(default_factory=dict)
     pid: int = field(default_factory=os.getpid)
+    model: Path | None = None
+    """From a brain: what it plays with; so does the next one, however fast the machine is then."""
 
     def report(self, now: int) -> Report:
         """The same, for people."""
@@ -66,12 +73,10 @@ class BrainGone:
 class Hello:
     """From the brain to a wire that is new to it: plans from here on are for you; tell me where the beats are."""
 
+    welcome: Welcome
+    """What it wants to be told before all else."""
     timeline: Timeline | None = None
     """The last one that it knows; ticks go on from there."""
-    brain: int = 0
-    """Which brain it is: another number than any before it."""
-    model: str = ""
-    """The digest of its model's file."""
 
 
 @dataclass(frozen=True, slots=True)

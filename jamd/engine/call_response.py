@@ -7,6 +7,8 @@ from functools import partial
 
 from jamd.engine.core import MS
 from jamd.engine.improviser import Opening, answer_ticks
+from jamd.engine.openings import HALF_SLOT
+from jamd.engine.pace import LEAST_NS
 from jamd.engine.turns import Turns
 from jamd.music.events import Turn
 from jamd.music.timeline import Timeline
@@ -14,8 +16,6 @@ from jamd.remi.place import Place
 
 DRAFT_AFTER_NS = 150 * MS
 """An answer is begun at this much silence: people plan before the other has ended (Levinson & Torreira 2015)."""
-BEAT_LEAD_NS = 60 * MS
-"""A beat nearer than this is too near to enter on."""
 
 
 class CallResponse(Turns):
@@ -30,24 +30,26 @@ class CallResponse(Turns):
         if core.watermark < min(over, core.phrase.last_ns + DRAFT_AFTER_NS):
             return False
         over = max(over, core.watermark)
-        begin_ns = self._entry(core.timeline, max(over, now))
+        begin_ns = self._entry(core.timeline, max(over + LEAST_NS, now + core.pace.margin_ns))
         opening = partial(self._opening, begin_ns=begin_ns or over)
         self.begin(over, begin_ns, now, opening, bar=not core.grid, yields=core.manners.split is None)
         return True
 
     def answer(self, time_ns: int, *, anew: bool = False) -> None:
-        """The phrase is over, whatever is held."""
+        """The phrase is over, whatever is held; a draft for a later end of it is begun anew."""
         if not anew:
             self.core.phrase.hand_over(time_ns)
+            if self.draft is not None and not self.draft.planned:
+                self.drop()
 
     def _entry(self, timeline: Timeline, after_ns: int) -> int | None:
-        """The instant of the next beat or bar to enter on; None: at once."""
+        """The next beat or bar to enter on, behind an instant by which the answer can be there; None: at once."""
         entry = self.core.manners.entry
         if entry == "auto":
             entry = "beat" if self.core.grid else "immediate"
         if entry == "immediate":
             return None
-        tick = timeline.tick_at(after_ns + BEAT_LEAD_NS) + 1
+        tick = timeline.tick_at(after_ns) + HALF_SLOT  # a note may be a little before its beat
         return timeline.time_at(timeline.next_bar_line(tick) if entry == "bar" else timeline.next_beat(tick))
 
     def _opening(self, place: Place, timeline: Timeline, begin_ns: int) -> Opening:

@@ -6,11 +6,11 @@ no bar begins: jamd goes on in the same bar, on the next sixteenth where the bea
 
 from __future__ import annotations
 
-from jamd.engine.call_response import BEAT_LEAD_NS
 from jamd.engine.core import MS, Core
 from jamd.engine.draft import Draft
 from jamd.engine.improviser import WHOLE
 from jamd.engine.manners import State
+from jamd.engine.openings import HALF_SLOT
 from jamd.engine.turns import Turns
 from jamd.music.events import Turn
 
@@ -71,8 +71,8 @@ class CarryOn(Turns):
         return self._asked_ns is None and (self.draft is None or self.core.state is State.PLAYING)
 
     def _entry(self, after_ns: int) -> int:
-        """The next sixteenth."""
+        """The next sixteenth that is not too near."""
         timeline = self.core.timeline
         step = timeline.metre.beat_ticks // 4
-        tick = timeline.tick_at(after_ns + BEAT_LEAD_NS) + 1
+        tick = timeline.tick_at(after_ns + self.core.pace.margin_ns) + HALF_SLOT
         return timeline.time_at(tick + (timeline.downbeat - tick) % step)

@@ -11,6 +11,7 @@ from jamd.engine.exchanges import Exchanges, Past
 from jamd.engine.guide import Guide
 from jamd.engine.improviser import Improviser
 from jamd.engine.manners import Manners, State
+from jamd.engine.pace import Pace
 from jamd.engine.phrase import Phrase
 from jamd.music.charts import Changes
 from jamd.music.events import Kind, LogEntry, Performed, Turn, TurnChange, Undone
@@ -32,8 +33,9 @@ class Core:
         manners: Manners,
         send: Callable[[Plan | LogEntry], object],
         report: Callable[[Report], object],
+        pace: Pace,
     ) -> None:
-        self.improviser, self.manners = improviser, manners
+        self.improviser, self.manners, self.pace = improviser, manners, pace
         self.send, self._report = send, report
         self.phrase = Phrase(manners.rule)
         self.encoder = Encoder()

@@ -50,6 +50,8 @@ class Draft:
     """Onsets (ticks) of planned notes by due instant and pitch."""
     left_out: set[tuple[int, int]] = field(default_factory=set)
     """Onset and pitch of notes that were not played: they would have come too late."""
+    behind: bool = False
+    """True once the music has overtaken its making, and a part of it was not made."""
 
     @property
     def planned(self) -> bool:
@@ -76,6 +78,13 @@ class Draft:
             self.begin_ns = now + ENTRY_LEAD_NS
             self.timeline = replace(self.timeline, time_ns=self.begin_ns, tick=min(map(tick_of, complete)))
         return self._placed(complete, heard)
+
+    def keep_ahead_of(self, time_ns: int) -> None:
+        """Begins no slot that is due before an instant, once it is known when the answer begins."""
+        if self.begin_ns is not None:
+            tick = self.timeline.tick_at(time_ns)
+            self.behind = self.behind or tick - self.answer.tick > v.SLOT_TICKS
+            self.answer.skip_to(tick)
 
     def miss(self, due_ns: int, pitch: int) -> None:
         """A planned note was left out by the player."""

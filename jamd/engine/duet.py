@@ -13,6 +13,7 @@ from jamd.engine.core import MS, Core, is_note_on
 from jamd.engine.improviser import Answer, Opening
 from jamd.engine.manners import State
 from jamd.engine.openings import HALF_SLOT, Group, groups, leading
+from jamd.engine.pace import Estimate
 from jamd.engine.turns import STEP_TOKENS
 from jamd.engine.weave import Weave
 from jamd.music.events import Performed, Turn
@@ -26,6 +27,8 @@ REST_BARS = 4
 """After so many bars in which the performer strikes no key jamd waits for him."""
 LATE_NS = 10 * MS
 """A plan that comes nearer to its first beat than this is not sent: the one before it goes on."""
+MAKING_NS = 50 * MS
+"""What a beat is taken to need before one was made."""
 
 
 @dataclass(slots=True)
@@ -34,6 +37,7 @@ class _Beat:
 
     tick: int
     answer: Answer
+    begun_ns: int
 
 
 class Duet:
@@ -48,6 +52,7 @@ class Duet:
         self._struck_ns: int | None = None  # the performer's last key
         self._placed: dict[tuple[int, int], int] = {}  # onsets (ticks) of planned notes by due instant and pitch
         self._sound_ns = 0  # when the last planned note ends
+        self._takes = Estimate(MAKING_NS, MAKING_NS // 4)  # to make a beat
         self._leaving: int | None = None  # no beat from this tick on
         if core.begun and core.turn is Turn.CALL and core.phrase.first_ns is not None:
             self._struck_ns = core.phrase.last_ns
@@ -146,8 +151,8 @@ class Duet:
         """Begins the next beat when it is near enough."""
         if self._struck_ns is None or self._leaving is not None:
             return False
-        timeline, manners = self._timeline, self.core.manners
-        tick, commit = timeline.tick_at(now), int(manners.commit_beats * timeline.metre.beat_ticks)
+        timeline = self._timeline
+        tick, commit = timeline.tick_at(now), self._commit_ticks(timeline)
         if self._rests(now):
             self._next = None
             if not self._weave.groups:
@@ -157,11 +162,17 @@ class Duet:
             self._next = timeline.next_beat(tick + commit)
         if self._next > tick + commit:
             return False
-        self._begin(self._next, timeline)
+        self._begin(self._next, timeline, now)
         self._next = timeline.next_beat(self._next + 1)
         return self._making is not None
 
-    def _begin(self, tick: int, timeline: Timeline) -> None:
+    def _commit_ticks(self, timeline: Timeline) -> int:
+        """So near to its beginning a beat becomes certain: as is set, or on a slow machine as early as it must be."""
+        needed = (self._takes.bound() + LATE_NS) * TICKS_PER_QUARTER // timeline.ns_per_quarter
+        asked = int(self.core.manners.commit_beats * timeline.metre.beat_ticks)
+        return max(asked, min(needed, timeline.metre.ticks))
+
+    def _begin(self, tick: int, timeline: Timeline, now: int) -> None:
         """Begins a beat, on a fork of the stream up to it: as if the performer did nothing until then."""
         core, fork, beats = self.core, self._weave.fork(), 1 + self.core.manners.lookahead_beats
         edge_ns = timeline.time_at(tick - HALF_SLOT)
@@ -176,11 +187,12 @@ class Duet:
         changes = core.changes(timeline)
         opening = Opening(place, bars, end, core.turns, earliest=slot, joins=True, changes=changes)
         core.turns += 1
-        self._making = _Beat(tick, core.improviser.begin(tail, opening))
+        self._making = _Beat(tick, core.improviser.begin(tail, opening), now)
 
     def _hand_on(self, beat: _Beat, now: int) -> None:
         """The beat and those behind it replace what was planned for them."""
         core, timeline = self.core, self._timeline
+        self._takes.add(now - beat.begun_ns)
         made = list(groups(beat.answer.ids, beat.answer.opening.place))
         self._drop_beat()
         from_ns = timeline.time_at(beat.tick - HALF_SLOT)

@@ -129,6 +129,10 @@ class Answer:
         """No Position of this bar before `slot`."""
         self._grammar.not_before(slot)
 
+    def skip_to(self, tick: int) -> None:
+        """No slot of this bar before a tick is begun any more."""
+        self._grammar.not_before(-(-(tick - self._decoder.place.bar_tick) // v.SLOT_TICKS))
+
     def follow(self, changes: Changes | None) -> None:
         """Other chords hold, from the next Position that is sampled."""
         self._guard.follow(changes)

@@ -108,6 +108,16 @@ class ModelInfo:
         slots = sum(self.capacity_of(self.ring_of(layer)) for layer in range(self.n_layer))
         return 2 * slots * self.n_head * self.d_head * 4
 
+    @property
+    def floor_bytes(self) -> int:
+        """Bytes that a step has to read: the weights as they run, float32, and K and V of all slots."""
+        return self.parameters * 4 + self.memory_bytes
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """What makes a model the larger one: its parameters, then how far it looks back."""
+        return self.parameters, self.longest_memory
+
     def to_metadata(self) -> dict[str, str]:
         """The strings that ride in the .onnx file."""
         sizes = {name: str(getattr(self, name)) for name in SIZES}

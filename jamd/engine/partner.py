@@ -16,6 +16,7 @@ from jamd.engine.duet import Duet
 from jamd.engine.improviser import Improviser
 from jamd.engine.manners import Manners, State
 from jamd.engine.mode import Mode
+from jamd.engine.pace import Pace
 from jamd.engine.sampling import Sampler
 from jamd.engine.trade import Trade
 from jamd.music.actions import TABLE, Action
@@ -57,8 +58,10 @@ class Partner:
         manners: Manners,
         send: Callable[[Plan | LogEntry], object],
         report: Callable[[Report], object],
+        pace: Pace | None = None,
     ) -> None:
-        self._core = Core(improviser, manners, send, report)
+        """`pace`: what its work is expected to need, where somebody knows."""
+        self._core = Core(improviser, manners, send, report, pace or Pace())
         self._wanted, self._on = manners.mode, "call-response"
         self._mode: Mode = CallResponse(self._core)
         self._told_no_beats = False
@@ -203,6 +206,7 @@ class Partner:
 
     def step(self, now: int) -> bool:
         """Does a piece of what is to do; True where more waits to be done at once."""
+        self._core.pace.look(now)
         if self._wanted != self._on:
             self._change(now)
         return self._mode.step(now)

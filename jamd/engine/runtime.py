@@ -15,6 +15,8 @@ from onnxruntime.capi import onnxruntime_pybind11_state as state
 from jamd.engine.info import EXPORT_HINT, ModelInfo
 from jamd.errors import ModelError
 
+VERSION = str(ort.__version__)
+"""Of ONNX Runtime."""
 DEVICES = ("auto", "cpu", "cuda")
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 NO_CUDA = "CUDA was asked for, and does not work here."

@@ -25,9 +25,9 @@ from jamd.remi.place import Place
 OUT_NS = 120 * MS
 """So long before its downbeat an answer is handed on: the wire must have it, whatever holds it up."""
 LEAST_DRAFT_NS = 400 * MS
-"""An answer is begun a beat before its downbeat, in a fast tempo earlier."""
+"""An answer is begun a beat before its downbeat, in a fast tempo or on a slow machine earlier."""
 MEND_NS = 300 * MS
-"""What is due within this is not mended: more takes its time to be made."""
+"""What is due within this is not mended: more takes its time to be made, on a slow machine still more."""
 INSISTS = 6
 """Onsets within one of jamd's turns (chords count once, pick-ups do not) by which the performer takes it."""
 SILENT_TURNS = 2
@@ -186,12 +186,13 @@ class Trade(Turns):
 
     def _lead_ns(self, timeline: Timeline) -> int:
         beat = timeline.metre.beat_ticks * timeline.ns_per_quarter // 480
-        return max(beat, LEAST_DRAFT_NS)
+        return max(beat, LEAST_DRAFT_NS, OUT_NS + self.core.pace.margin_ns)
 
     def _mend(self, draft: Draft, now: int) -> None:
         """The call has gone on after its answer was handed on: what is far enough ahead is made anew."""
         core, old, begin = self.core, draft.answer, draft.answer.opening.downbeat or 0
-        tick = -(-(draft.timeline.tick_at(now + MEND_NS) - begin) // v.SLOT_TICKS) * v.SLOT_TICKS + begin
+        mend_ns = max(MEND_NS, OUT_NS + core.pace.margin_ns)
+        tick = -(-(draft.timeline.tick_at(now + mend_ns) - begin) // v.SLOT_TICKS) * v.SLOT_TICKS + begin
         tick = max(min(tick, old.opening.end_tick if old.done else old.tick), begin)
         groups = kept(old.ids, old.opening.place, tick)
         core.improviser.take_back()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from jamd.engine.core import Core, is_note_on
-from jamd.engine.draft import Draft
+from jamd.engine.draft import ENTRY_LEAD_NS, Draft
 from jamd.engine.exchanges import Past
 from jamd.engine.improviser import Opening
 from jamd.engine.manners import State
@@ -17,6 +17,8 @@ from jamd.remi import vocabulary as v
 from jamd.remi.place import Place
 
 STEP_TOKENS = 4
+NOTE_TOKENS = 2 * STEP_TOKENS
+"""From the choice of a slot until a note in it is handed on: its own, the next Position, and the rest of that step."""
 
 
 class Turns:
@@ -124,11 +126,22 @@ class Turns:
         if core.turn is Turn.RESPONSE and self.ended(draft, now):
             self.close(draft, now)
             return False
-        if not self.wants(draft, now):
+        if draft.answer.done or not self.wants(draft, now):
             return False
-        for _ in range(STEP_TOKENS):
-            draft.waiting.extend(core.improviser.step())
+        self._make(draft, now)
         return not draft.answer.done
+
+    def _make(self, draft: Draft, now: int) -> None:
+        """A few tokens more, but no note that would be late before it is made: rather fewer notes, on time."""
+        core, was_behind = self.core, draft.behind
+        soonest_ns = now + ENTRY_LEAD_NS + core.pace.time_for(NOTE_TOKENS)
+        for _ in range(STEP_TOKENS):
+            draft.keep_ahead_of(soonest_ns)
+            draft.waiting.extend(core.improviser.step())
+        if draft.behind and not was_behind:
+            core.tell(now, "behind", turn=draft.answer.opening.turn)
+        if not draft.answer.done:
+            core.pace.begin(now, STEP_TOKENS)
 
     def begin(
         self,

@@ -173,11 +173,11 @@ class Wire:
         self._report_trouble(now)
         return self._next_wake(now)
 
-    def greet(self, now: int, known: Timeline | None = None, brain: int = 0, model: str = "") -> None:
+    def greet(self, now: int, welcome: Welcome, known: Timeline | None = None) -> None:
         """A brain is there, which may know a Timeline: tells it where the beats are, what people have set meanwhile,
         and how far the log reaches."""
         wishes = [replace(action, time_ns=now) for action in self._set.values()]
-        for told in (Welcome(brain, model), *self.conductor.greet(now, known), *wishes):
+        for told in (welcome, *self.conductor.greet(now, known), *wishes):
             self.tell(told)
         self._state_out.state("listening")
         self._mark(now, True)
@@ -285,7 +285,7 @@ class Wire:
             return
         for number, message in enumerate(self._telling):
             if not self._to_brain(message):
-                self._have_trouble("behind")
+                self._have_trouble("backlog")
                 del self._telling[:number]
                 return
         self._telling.clear()

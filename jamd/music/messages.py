@@ -20,13 +20,16 @@ class Watermark:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """From the wire, to a brain that has greeted it: what comes from here on is for you.
-
-    `brain` and `model` are as in its greeting: which brain it is, and the digest of its model.
-    """
+    """From the wire, to a brain that has greeted it with this: what comes from here on is for you."""
 
     brain: int
+    """Which brain it is: another number than any before it."""
     model: str
+    """The file of its model."""
+    digest: str
+    """Of that file."""
+    token_ns: int
+    """What a token is expected to take."""
 
 
 @dataclass(frozen=True, slots=True)

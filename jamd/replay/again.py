@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from jamd.config import Settings
+from jamd.config import SHIPPED_MODEL, Settings
+from jamd.daemon.choosing import load_named
 from jamd.daemon.files import check_target
 from jamd.daemon.played import with_model
-from jamd.daemon.rooms import load_session, make_improviser, manners
+from jamd.daemon.rooms import make_improviser, manners
 from jamd.engine.info import digest
+from jamd.engine.pace import Pace
 from jamd.engine.partner import Partner
 from jamd.errors import MidiFileError, ModelError
 from jamd.midi.recording import Jam, write_jam
 from jamd.music.events import Kind
-from jamd.music.messages import Report
+from jamd.music.messages import Report, Welcome
 from jamd.replay.brain import NewPartner, Send
 from jamd.replay.followed import Difference, Followed
 from jamd.replay.free import Free
@@ -40,13 +42,8 @@ def replay(recording: Path, out: Path, model: str | None) -> Outcome:
     """
     source = read_source(recording)
     _check_out(source, out)
-    settings = source.how.settings if model is None else with_model(source.how.settings, model)
-    same_model = source.models == {digest(settings.engine.path)}
-    if not same_model and model is None:
-        raise ModelError(
-            f"{settings.engine.path} is not the model that played in {source.log}.",
-            "Name that one with --model FILE.onnx; any other plays the same gig for comparison.",
-        )
+    settings = with_model(source.how.settings, model or _its_model(source))
+    same_model = source.digests == {digest(settings.engine.path)}
     partner = _partners(settings, source.how.seed)
     try:
         if not same_model:
@@ -56,13 +53,26 @@ def replay(recording: Path, out: Path, model: str | None) -> Outcome:
         raise MidiFileError(f"{source.log} cannot be followed: {error}.", DAMAGED) from error
 
 
+def _its_model(source: Source) -> str:
+    """The file of the model that played: where it was then, or where jamd's own is now."""
+    played = [welcome.model for welcome in source.welcomes]
+    for path in (*map(Path, played), SHIPPED_MODEL):
+        if path.is_file() and source.digests == {digest(path)}:
+            return str(path)
+    raise ModelError(
+        f"{played[0]} is not the model that played in {source.log}, or not there.",
+        "Name that one with --model FILE.onnx; any other plays the same gig for comparison.",
+    )
+
+
 def _partners(settings: Settings, seed: int) -> NewPartner:
     """Makes partners as the brain does, one at a time, on one loaded model."""
-    session = load_session(settings)
+    session = load_named(settings.engine)
 
-    def partner(send: Send) -> Partner:
+    def partner(send: Send, welcome: Welcome) -> Partner:
         session.reset()
-        return Partner(make_improviser(session, settings, seed), manners(settings), send, _nobody)
+        improviser = make_improviser(settings, session, seed)
+        return Partner(improviser, manners(settings), send, _nobody, Pace(welcome.token_ns))
 
     return partner
 

@@ -15,8 +15,8 @@ from jamd.music.plan import Plan
 from jamd.music.told import Told
 
 Send = Callable[[Plan | LogEntry], object]
-NewPartner = Callable[[Send], Partner]
-"""Makes a partner with an empty memory, and lets go of the one before."""
+NewPartner = Callable[[Send, Welcome], Partner]
+"""Makes the partner of a brain that was welcomed so, with an empty memory, and lets go of the one before."""
 
 
 class BrainAgain:
@@ -40,7 +40,7 @@ class BrainAgain:
         if isinstance(message, Welcome) and message.brain != self._number:
             self._number, self._page, self._heard = message.brain, -1, 0
             self._told.clear()
-            self.partner = self._new(self._send)
+            self.partner = self._new(self._send, message)
             return True
         self._told.append(message)
         return False

@@ -10,6 +10,8 @@ from typing import Any
 
 from jamd.daemon.played import HowPlayed, how_played
 from jamd.errors import MidiFileError
+from jamd.music.messages import Welcome
+from jamd.music.told import told_in
 
 DAMAGED = "It was changed, or is damaged."
 
@@ -43,10 +45,15 @@ class Source:
         return self.log.with_suffix(".mid")
 
     @property
-    def models(self) -> set[str]:
-        """The digests of the models that played."""
-        welcomes = (r.facts for r in self.records if r.type == "told" and r.facts.get("what") == "welcome")
-        return {str(facts.get("model")) for facts in welcomes}
+    def welcomes(self) -> list[Welcome]:
+        """Those of the brains that played."""
+        told = (told_in(record.facts) for record in self.records if record.facts.get("what") == "welcome")
+        return [message for message in told if isinstance(message, Welcome)]
+
+    @property
+    def digests(self) -> set[str]:
+        """Of the models that played."""
+        return {welcome.digest for welcome in self.welcomes}
 
     @property
     def start_ns(self) -> int:
@@ -72,7 +79,7 @@ def read_source(path: Path) -> Source:
             f"What was played is all there, also as {log.with_suffix('.mid').name}; jams from now on can be replayed.",
         )
     source = Source(log, how, tuple(records))
-    if not source.models:
+    if not source.welcomes:
         raise MidiFileError(f"in {log} jamd was never ready: there is nothing to replay.", "Name another recording.")
     return source
 

@@ -1,4 +1,4 @@
-"""How fast the whole daemon is here, on real JACK ports: from start to ready, from phrase end to answer, and when idle.
+"""What `jamd bench` measures of the daemon, on real JACK ports: from start to ready, from phrase end to answer, idle.
 
     python tests/bench/bench_live.py --model jamd/models/S.onnx --phrases 30
 
@@ -28,9 +28,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-import numpy as np
 from _pytest.outcomes import Failed
 
+from jamd.bench import processes
+from jamd.bench.figures import spread
+from jamd.bench.processes import cpu_percent
 from jamd.config import SHIPPED_MODEL
 from tests.daemon.live import ROOT, Jamd, jamd, scale, wait_until
 from tests.daemon.peers import Instrument, closing
@@ -38,37 +40,12 @@ from tests.jack import jack_up
 
 PHRASE = (60, 62, 64, 65, 67, 69, 71, 72)
 GAP_S, ANSWER_S, IDLE_S = 0.1, 1.0, 5.0
-TICKS = os.sysconf("SC_CLK_TCK")
+TROUBLE = ("backlog", "behind", "replaced", "refused")
 
 
-def spread(values: list[float]) -> dict[str, float]:
-    """How the values lie."""
-    if not values:
-        return {"n": 0}
-    found = {f"p{q}": round(float(np.percentile(values, q)), 3) for q in (50, 90, 99)}
-    return {"n": len(values), **found, "max": round(max(values), 3)}
-
-
-def cpu_percent(pids: dict[str, int], seconds: float) -> dict[str, float]:
-    """What each process uses of one processor."""
-    before = {name: _cpu_s(pid) for name, pid in pids.items()}
-    time.sleep(seconds)
-    return {name: round(100 * (_cpu_s(pid) - before[name]) / seconds, 2) for name, pid in pids.items()}
-
-
-def memory_mib(pids: dict[str, int]) -> dict[str, int]:
+def memory_mib(pids: dict[str, int]) -> dict[str, float]:
     """Resident memory of each process."""
-    return {name: _status(pid, "VmRSS") >> 10 for name, pid in pids.items()}
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def _status(pid: int, key: str) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().split("\n")
-    return next(int(line.split()[1]) for line in lines if line.startswith(key))
+    return {name: processes.memory_mib(pid) for name, pid in pids.items()}
 
 
 def play(keyboard: Instrument, daemon: Jamd, phrases: int) -> None:
@@ -121,7 +98,7 @@ def session(model: Path, phrases: int, realtime: bool) -> dict[str, Any]:
         **{name: spread(values) for name, values in answers(events).items()},
         "lateness": spread(late),
         "left_out": sum(event["what"] == "late" for event in events),
-        **{what: sum(event["what"] == what for event in events) for what in ("behind", "replaced", "refused")},
+        **{what: sum(event["what"] == what for event in events) for what in TROUBLE},
     }
 
 
@@ -152,7 +129,7 @@ def main() -> None:
         run = told[name]
         print(f"{name}: ready after {run['ready_s']} s, idle CPU {run['idle_cpu_percent']} %")
         for row in ("over", "decided", "lateness"):
-            print(f"  {row:10}" + "".join(f"{key:>5} {value:9.3f}" for key, value in run[row].items()))
+            print(f"  {row:10}" + "".join(f"{key:>5} {value or 0:9.3f}" for key, value in run[row].items()))
     print(json.dumps(told))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from jamd.daemon.brain import Brain
@@ -9,7 +11,8 @@ from jamd.daemon.hearing import hear
 from jamd.daemon.words import Hello
 from jamd.music.actions import TABLE, Action
 from jamd.music.events import Kind, Performed, Turn, TurnChange
-from jamd.music.messages import GRAIN_NS, Looked, Watermark, Welcome
+from jamd.music.messages import GRAIN_NS, Looked, Watermark
+from tests.midi.doubles import WELCOME
 
 NOTE = Performed(5, Kind.NOTE_ON, 60, 80)
 
@@ -46,7 +49,7 @@ def brain(partner: FakePartner, said: list[object]) -> Brain:
         partner.send = send  # type: ignore[assignment]
         return partner
 
-    return Brain(make, said.append, 7, "digest")  # type: ignore[arg-type]  # it stands in for one
+    return Brain(make, said.append, WELCOME)  # type: ignore[arg-type]  # it stands in for one
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -59,22 +62,22 @@ def test_each_action_has_one_who_does_it(name: str) -> None:
 def test_what_was_meant_for_a_predecessor_is_not_heard() -> None:
     partner, said = FakePartner(), list[object]()
     new = brain(partner, said)
-    new.turn([NOTE, Watermark(6, 1), Welcome(6, "digest")], lambda: 9)
-    assert said == [Hello(None, 7, "digest")] and partner.told == []
-    new.turn([NOTE, Welcome(7, "digest"), NOTE], lambda: 9)
+    new.turn([NOTE, Watermark(6, 1), replace(WELCOME, brain=6)], lambda: 9)
+    assert said == [Hello(WELCOME)] and partner.told == []
+    new.turn([NOTE, WELCOME, NOTE], lambda: 9)
     assert partner.told == [NOTE, GRAIN_NS]
 
 
 def test_its_diary_is_told_before_what_follows_from_it() -> None:
     partner, said = FakePartner(), list[object]()
     new = brain(partner, said)
-    new.turn([Welcome(7, "digest"), NOTE, Watermark(6, 1)], lambda: 9)
+    new.turn([WELCOME, NOTE, Watermark(6, 1)], lambda: 9)
     assert said[1:] == [Looked(0, 0, "mh1w0.00006s1"), TurnChange(GRAIN_NS, Turn.CALL)]
 
 
 def test_a_brain_that_is_told_nothing_does_nothing() -> None:
     partner, said = FakePartner(), list[object]()
     new = brain(partner, said)
-    new.turn([Welcome(7, "digest")], lambda: 9)
+    new.turn([WELCOME], lambda: 9)
     told = len(partner.told)
     assert not new.turn([], lambda: 10) and len(partner.told) == told

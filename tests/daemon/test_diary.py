@@ -29,7 +29,7 @@ def told(name: str, /, **facts: int | float | str | bool) -> list[str]:
     [
         ("recording_failed", {"why": "No space left on device"}, "the recording has ended, the jam goes on: No space"),
         ("send_failed", {"messages": 3}, "the output refuses what is sent: 3 messages"),
-        ("behind", {"messages": 12}, "the brain does not keep up with the playing: 12 messages wait"),
+        ("backlog", {"messages": 12}, "the brain does not keep up with the playing: 12 messages wait"),
         ("failed", {"error": "no port"}, "no port"),
         ("replaced", {"process": "wire"}, "the wire died and was replaced"),
         ("late", {"due_ns": 1, "late_ms": 45.678, "pitch": 60}, "a note left out (46 ms)"),
@@ -37,6 +37,18 @@ def told(name: str, /, **facts: int | float | str | bool) -> list[str]:
         ("echo", {"what": "the output comes back"}, "echo: the output comes back"),
         ("state", {"state": "thinking"}, "thinking"),
         ("barge_in", {"turn": 1}, "the answer stops"),
+        ("behind", {"turn": 1}, "late: jamd falls behind, and plays fewer notes"),
+        ("beat_left_out", {"due_ns": 5}, "late: a beat is played as it was planned before"),
+        (
+            "lateness",
+            {"played": 120, "skipped": 3, "p50_ms": 0.05, "p99_ms": 0.4, "worst_ms": 2.0},
+            "played 120 notes, 99 % at most 0.4 ms late; 3 too late, left out",
+        ),
+        (
+            "budget",
+            {"model": "S", "budget_ms": 20.0, "response_ms": 14.4, "tokens_s": 900, "left": "M needs 62 ms"},
+            "in budget: S, 14 of 20 ms to a first note, 900 tokens a second; M needs 62 ms",
+        ),
     ],
 )
 def test_trouble_and_changes_of_state_are_said_in_a_line(
@@ -80,7 +92,7 @@ def test_every_report_that_is_said_is_one_that_somebody_makes() -> None:
     cases = {name for line in re.findall(r"case (\".+\"):", source) for name in re.findall(r'"(\w+)"', line)}
     others = [path for path in (ROOT / "jamd").rglob("*.py") if path != Path(diary.__file__)]
     rest = "\n".join(path.read_text() for path in others)
-    assert cases >= {"recording_failed", "send_failed", "behind", "crashed"}
+    assert cases >= {"recording_failed", "send_failed", "backlog", "crashed"}
     assert {name for name in cases - {"ready"} if f'"{name}"' not in rest} == set()
 
 
@@ -97,3 +109,7 @@ def test_a_full_disk_ends_the_events_and_nothing_else() -> None:
 def test_events_that_cannot_be_written_at_all_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot write the events"):
         Diary(print, tmp_path)
+
+
+def test_a_jam_in_which_jamd_was_silent_ends_without_a_word_of_lateness() -> None:
+    assert told("lateness", played=0, skipped=0, p50_ms=0.0, p99_ms=0.0, worst_ms=0.0) == []

@@ -96,6 +96,18 @@ def test_a_file_is_listened_to_and_answered_into_a_file_and_into_the_recording(
     assert names.count("note_out") == names.count("note_off_out") == len(heard(jam, "jamd"))
 
 
+def test_with_a_budget_the_brain_says_what_plays_and_a_jam_ends_with_how_late_its_notes_were(
+    tmp_path: Path, call: Path, model: Path
+) -> None:
+    files = ("--in", f"file:{call}", "--out", "file:jam.mid", "--no-record", "--budget-ms", "1000")
+    code, printed, complaint = jamd(tmp_path, "listen", *files, "--model", str(model), "--seed", "3")
+    assert (code, complaint) == (0, "")
+    lines = printed.splitlines()
+    said = next(number for number, line in enumerate(lines) if line.startswith("in budget: tiny, "))
+    assert lines[said + 1].startswith("brain ready: model tiny")
+    assert any(line.startswith("played ") and line.endswith("too late, left out") for line in lines)
+
+
 def broken(folder: Path, call: Path, which: str) -> Path:
     path = folder / f"{which}.mid"
     if which == "truncated":

@@ -11,10 +11,10 @@ from jamd.daemon.wire import BRAIN_SILENT_NS, MS, Joint
 from jamd.daemon.words import BrainGone, Hello, Stop
 from jamd.midi.ledger import Ledger
 from jamd.midi.port_types import NullInput, NullOutput
-from jamd.midi.recorder import NullRecorder
 from jamd.midi.wire import Wire, WireSettings
 from jamd.music.messages import PlanEnded, Report
 from jamd.music.plan import Plan, PlannedNote
+from tests.midi.doubles import WELCOME, RecordingRecorder
 
 NOW = 10_000 * MS
 PLAN = Plan(0, NOW, (PlannedNote(NOW + 5 * MS, NOW + 900 * MS, 60, 80),))
@@ -28,7 +28,8 @@ class Desk:
         self.reports: list[Report] = []
         out, to_brain = NullOutput(), board.box("wire_to_brain").put
         self.ledger = Ledger(bytearray(len(board.ledger)))
-        self.wire = Wire(WireSettings(), NullInput(), out, self.ledger, NullRecorder(), to_brain, self.reports.append)
+        self.recorder = RecordingRecorder()
+        self.wire = Wire(WireSettings(), NullInput(), out, self.ledger, self.recorder, to_brain, self.reports.append)
         self.joint = Joint(board, self.wire, NullInput())
 
     def run(self, ms: int, beats: bool = True) -> bool:
@@ -58,7 +59,7 @@ def desk() -> Iterator[Desk]:
 
 
 def test_a_plan_is_played_by_the_wire_that_its_brain_has_greeted(desk: Desk) -> None:
-    desk.tell(Hello(), PLAN)
+    desk.tell(Hello(WELCOME), PLAN)
     for ms in (0, 6):
         desk.run(ms)
     assert desk.ledger.sounding() == [(0, 60)]
@@ -72,7 +73,7 @@ def test_a_plan_made_for_a_predecessor_is_not_played(desk: Desk) -> None:
 
 
 def test_a_silent_brain_loses_its_plan_is_told_and_must_greet_again(desk: Desk) -> None:
-    desk.tell(Hello(), PLAN)
+    desk.tell(Hello(WELCOME), PLAN)
     for ms in (0, 6):
         desk.run(ms)
     last_ms = 6 + BRAIN_SILENT_NS // MS
@@ -85,14 +86,14 @@ def test_a_silent_brain_loses_its_plan_is_told_and_must_greet_again(desk: Desk) 
     desk.tell(later)
     desk.run(301)
     assert desk.ledger.sounding() == []
-    desk.tell(Hello(), Plan(0, NOW, (PlannedNote(NOW + 310 * MS, NOW + 900 * MS, 67, 80),)))
+    desk.tell(Hello(WELCOME), Plan(0, NOW, (PlannedNote(NOW + 310 * MS, NOW + 900 * MS, 67, 80),)))
     for ms in (302, 311):
         desk.run(ms)
     assert desk.ledger.sounding() == [(0, 67)]
 
 
 def test_a_brain_that_is_gone_leaves_no_note(desk: Desk) -> None:
-    desk.tell(Hello(), PLAN)
+    desk.tell(Hello(WELCOME), PLAN)
     for ms in (0, 6):
         desk.run(ms)
     desk.board.box("main_to_wire").put(BrainGone())
@@ -104,3 +105,9 @@ def test_main_says_when_to_leave(desk: Desk) -> None:
     assert desk.run(0)
     desk.board.box("main_to_wire").put(Stop())
     assert not desk.run(1)
+
+
+def test_the_recording_is_told_which_model_plays(desk: Desk) -> None:
+    desk.tell(Hello(WELCOME))
+    desk.run(0)
+    assert desk.recorder.asides == [WELCOME]

@@ -186,7 +186,7 @@ def test_a_flood_loses_nothing_and_is_answered(tmp_path: Path, model: Path) -> N
         assert wheel == [data for _, data in played if data[:2] == control(1, 0)[:2]]
         notes = [data for _, data in played if data[0] == 0x90 and data[2]]
         assert [data for data in heard if data[0] == 0x90][: len(notes)] == notes
-        assert not daemon.events("behind")
+        assert not daemon.events("backlog")
         assert not daemon.events("replaced")
         assert daemon.end() == 0
         assert not sounding(synth.heard())

@@ -61,6 +61,8 @@ class Band:
         self.played: list[tuple[Performed, int]] = []
         """What jamd has played, and when it was due."""
         self.stops = 0
+        self.slowness = 1
+        """Of so many ticks the partner has one to work in."""
         self._plans: list[Plan] = []
         self._script: list[Performed | Timeline | Transport | Action] = []
 
@@ -94,7 +96,8 @@ class Band:
             self._plans.clear()
             self._play(self.now, before)
             self.partner.reach(self.now, self.heard)
-            self.partner.step(self.now)
+            if (self.now - START) // TICK_NS % self.slowness == 0:
+                self.partner.step(self.now)
 
     def _happen(self, what: Performed | Timeline | Transport | Action, since: int) -> None:
         self._play(what.time_ns, since)

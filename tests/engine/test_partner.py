@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jamd.engine.improviser import Improviser, answer_ticks
+from jamd.engine.openings import HALF_SLOT
+from jamd.engine.pace import LEAST_NS
 from jamd.engine.partner import MS, Manners, Partner, State
 from jamd.engine.sampling import Sampler
 from jamd.music.events import SUSTAIN, Answered, Kind, LogEntry, Performed
@@ -138,7 +140,7 @@ def test_in_a_metre_that_the_language_cannot_say_the_answer_enters_in_time_too(m
     stage.give(timeline, *phrase(10))
     stage.run(9000)
     (over,) = (report.facts["over_ns"] for report in stage.whats("phrase_end"))
-    after = timeline.tick_at(over + 60 * MS) + 1
+    after = timeline.tick_at(over + LEAST_NS) + HALF_SLOT
     line = timeline.next_beat(after) if entry == "beat" else timeline.next_bar_line(after)
     assert abs(timeline.tick_at(min(note.due_ns for note in stage.planned)) - line) <= v.SLOT_TICKS // 2
     grammar = Grammar()

@@ -112,6 +112,15 @@ def test_the_turn_ends_when_it_is_asked_to() -> None:
     assert 0 < asked.note_ons[0].time_ns - (START + 1800 * MS) < 60 * MS
 
 
+def test_a_turn_that_is_ended_while_its_answer_is_drafted_ends_then_and_not_when_the_draft_had_assumed() -> None:
+    band = Band(PLAIN)
+    band.give(*run(0, 6), act(1700, "end_turn"))  # the silence would have been long enough at 1937
+    band.run(2600)
+    assert len(band.whats("draft")) == 2
+    assert 0 < band.note_ons[0].time_ns - (START + 1700 * MS) < 60 * MS
+    band.check()
+
+
 def test_settings_of_sampling_and_length_change_between_answers() -> None:
     band = Band(PLAIN)
     band.give(act(10, "temperature", 0.05), act(10, "top_p", 0.5), act(10, "density", 1.0), act(10, "bars", 3.0))

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 
 from jamd.music.actions import Action
 from jamd.music.events import LogEntry, Performed
-from jamd.music.messages import Looked
+from jamd.music.messages import Looked, Welcome
 from jamd.music.told import Aside
 
 MS = 1_000_000
-
-
+WELCOME = Welcome(7, "S.onnx", "digest", 2_500_000)
 @dataclass
 class ScriptedInput:
     """Delivers what stands in `script` (instant, bytes) when its time has come, stamped with the poll."""

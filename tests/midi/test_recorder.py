@@ -91,7 +91,7 @@ def test_what_a_replay_follows_stands_between_and_changes_nothing_of_the_log(tmp
     path = tmp_path / "a.jsonl"
     recorder = FileRecorder(path, {})
     asides: list[Aside] = [
-        Welcome(7, "digest"),
+        Welcome(7, "S.onnx", "digest", 9),
         Timeline(1, 0, 500),
         Resumed(Timeline(2, 0, 500)),
         Transport(3, True),

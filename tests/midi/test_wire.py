@@ -35,7 +35,7 @@ from jamd.music.events import Kind, Performed, Turn, TurnChange
 from jamd.music.messages import Report, Transport, Watermark, Welcome
 from jamd.music.plan import Plan, PlannedNote
 from jamd.music.timeline import Timeline
-from tests.midi.doubles import MS, Ear, RecordingOutput, RecordingRecorder, ScriptedInput
+from tests.midi.doubles import MS, WELCOME, Ear, RecordingOutput, RecordingRecorder, ScriptedInput
 
 SECOND = 1000 * MS
 
@@ -280,14 +280,14 @@ def test_a_new_brain_is_told_where_the_beats_are_without_writing_it_down_twice()
     timeline = Timeline(0, 0, 500 * MS)
     file = FileInput(MidiLog((timeline,), MS, 0, 0, 0, 0, 0), "file")
     room = Room(options={"input": file, "conductor": Conductor(file=file)})
-    room.wire.greet(0)
+    room.wire.greet(0, WELCOME)
     assert [type(message) for message in room.brain] == [Welcome, Watermark]
     file.start(7)
     room.run(10 * MS, 7)
     room.brain.clear()
-    room.wire.greet(20 * MS)
-    assert room.brain == [Welcome(0, ""), Timeline(7, 0, 500 * MS), Watermark(20 * MS, 0)]
-    assert room.recorder.asides == [Welcome(0, ""), *room.brain[:-1]]
+    room.wire.greet(20 * MS, WELCOME)
+    assert room.brain == [WELCOME, Timeline(7, 0, 500 * MS), Watermark(20 * MS, 0)]
+    assert room.recorder.asides == [WELCOME, *room.brain[:-1]]
     assert room.recorder.entries == [Timeline(7, 0, 500 * MS)]
 
 
@@ -297,11 +297,11 @@ def test_a_new_brain_is_told_where_the_beats_are_without_writing_it_down_twice()
 def test_a_full_mailbox_is_counted_and_reported_once_a_second_and_loses_nothing_of_the_recording() -> None:
     room = Room([(ms * MS, note_on(0, 60, 64)) for ms in range(100)], hears=lambda message: False)
     room.run(990 * MS)
-    assert len(room.of("behind")) == 1
+    assert len(room.of("backlog")) == 1
     room.run(1010 * MS, 1000 * MS)
-    assert len(room.of("behind")) == 2
+    assert len(room.of("backlog")) == 2
     assert len(room.recorder.entries) == 100
-    assert sum(facts["messages"] for facts in room.of("behind")) > 100
+    assert sum(facts["messages"] for facts in room.of("backlog")) > 100
 
 
 def test_what_the_brain_has_no_room_for_waits_and_nothing_of_it_is_lost() -> None:
@@ -415,7 +415,7 @@ def test_actions_reach_the_brain_the_recording_and_the_screen_in_the_order_of_ti
 
 def test_the_state_is_shown_where_it_was_asked_for_and_a_brain_that_is_gone_listens_no_more() -> None:
     room = Room(settings=WireSettings(state_out=(15, 119), late_out=(15, 118)))
-    room.wire.greet(0)
+    room.wire.greet(0, WELCOME)
     room.wire.take(Report(1, "state", {"state": "playing"}))
     room.wire.take(plan(60, due_ms=0))
     room.wire.step(100 * MS)
@@ -434,7 +434,7 @@ def clock_script(quarters: int) -> list[tuple[int, bytes]]:
 
 def test_a_clock_that_comes_with_the_playing_gives_timelines_in_the_order_of_time_into_brain_and_log() -> None:
     room = Room([*clock_script(8), (3 * SECOND, note_on(0, 60, 64))])
-    room.wire.greet(0)
+    room.wire.greet(0, WELCOME)
     room.run(5 * SECOND)
     told = [m for m in room.brain if not isinstance(m, Watermark | Welcome)]
     assert [m.time_ns for m in told] == sorted(m.time_ns for m in told)
@@ -452,7 +452,7 @@ def test_a_clock_that_comes_with_the_playing_gives_timelines_in_the_order_of_tim
 def test_clock_goes_out_exactly_when_it_is_due_behind_the_notes_of_that_instant() -> None:
     conductor = Conductor(Tempo(125, send=True))
     room = Room(settings=WireSettings(sends_clock=True), options={"conductor": conductor})
-    room.wire.greet(0)
+    room.wire.greet(0, WELCOME)
     sent: list[tuple[int, bytes]] = []
     room.output.send = lambda message: sent.append((now, message))  # type: ignore[method-assign]
     now, wake = 0, Wake(0, False)
@@ -475,7 +475,7 @@ def test_clock_goes_out_exactly_when_it_is_due_behind_the_notes_of_that_instant(
 def test_a_count_in_is_heard_before_bar_1_is_no_music_and_a_performer_does_not_end_it() -> None:
     conductor = Conductor(Tempo(125, count_in=2))
     room = Room([(SECOND, note_on(0, 60, 64)), (SECOND + 9 * MS, note_off(0, 60))], options={"conductor": conductor})
-    room.wire.greet(0)
+    room.wire.greet(0, WELCOME)
     room.run(6 * SECOND)
     assert [m[1] for m in room.output.sent if m[0] == 0x99] == [76, 77, 77, 77] * 2
     assert room.ear().silent and room.recorder.played_events == [] and len(room.performed()) == 2
@@ -484,7 +484,7 @@ def test_a_count_in_is_heard_before_bar_1_is_no_music_and_a_performer_does_not_e
 
 def test_a_count_in_that_is_closed_in_its_midst_leaves_nothing_sounding() -> None:
     room = Room(options={"conductor": Conductor(Tempo(125, count_in=2))})
-    room.wire.greet(0)
+    room.wire.greet(0, WELCOME)
     room.run(LEAD_NS + 20 * MS)
     assert not room.ear().silent
     room.wire.close(LEAD_NS + 21 * MS)
@@ -495,7 +495,7 @@ def test_tapping_a_bound_control_makes_a_timeline() -> None:
     presses = [(SECOND + n * 500 * MS, control(0, 20, 127)) for n in range(4)]
     releases = [(SECOND + 90 * MS + n * 500 * MS, control(0, 20, 0)) for n in range(4)]
     room = Room([*presses, *releases], options={"bindings": bound(tap="cc 20")})
-    room.wire.greet(0)
+    room.wire.greet(0, WELCOME)
     room.run(4 * SECOND)
     timelines = [m for m in room.brain if isinstance(m, Timeline)]
     assert timelines and timelines[-1].bpm == pytest.approx(120, rel=0.01)
@@ -510,7 +510,7 @@ def test_a_brain_that_comes_later_is_told_what_was_set_before_it_and_nothing_tha
         room.wire.take(Action(0, name, value))
     room.wire.step(1)
     room.brain.clear()
-    room.wire.greet(9)
+    room.wire.greet(9, WELCOME)
     told = [message for message in room.brain if isinstance(message, Action)]
     assert told == [Action(9, "mode", "duet"), Action(9, "temperature", 1.5)]
     assert len(room.of("action")) == 5

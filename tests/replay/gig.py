@@ -17,6 +17,7 @@ from jamd.daemon.rooms import manners
 from jamd.daemon.wire import Joint, wire_settings
 from jamd.daemon.words import BrainGone
 from jamd.engine.improviser import Improviser
+from jamd.engine.pace import Pace
 from jamd.engine.partner import Partner
 from jamd.engine.sampling import Sampler
 from jamd.midi.ledger import Ledger
@@ -24,27 +25,29 @@ from jamd.midi.port_types import NullOutput
 from jamd.midi.recorder import FileRecorder
 from jamd.midi.wire import Wire
 from jamd.music.actions import Action
-from jamd.music.messages import PlanEnded, Report
+from jamd.music.messages import PlanEnded, Report, Welcome
 from jamd.remi.grammar import Bounds
-from jamd.replay.brain import Send
+from jamd.replay.brain import NewPartner, Send
 from tests.engine.fakes import FakeSession
 from tests.midi.doubles import MS, ScriptedInput
 
 START = 1_000_000 * MS + 123_457
 SEED = 5
+TOKEN_NS = 7 * MS
+"""What a brain expects of its model: another than any."""
 
 
 def settings(**options: Any) -> Settings:
     return Settings().with_options(**options)
 
 
-def partner_of(chosen: Settings, session: Callable[[], FakeSession] = FakeSession) -> Callable[[Send], Partner]:
+def partner_of(chosen: Settings, session: Callable[[], FakeSession] = FakeSession) -> NewPartner:
     """Makes partners on a session without a model."""
 
-    def partner(send: Send, tell: Callable[[Report], object] = lambda report: None) -> Partner:
+    def partner(send: Send, welcome: Welcome, tell: Callable[[Report], object] = lambda report: None) -> Partner:
         sampler = Sampler(chosen.sampling.temperature, chosen.sampling.top_p, 0.0, SEED)
         improviser = Improviser(session(), sampler, Bounds(metre=False, tempo=False))
-        return Partner(improviser, manners(chosen), send, tell)
+        return Partner(improviser, manners(chosen), send, tell, Pace(welcome.token_ns))
 
     return partner
 
@@ -132,11 +135,11 @@ class Gig:
     def _start_brain(self) -> None:
         self._brains += 1
         make, put = partner_of(self.settings), self.board.box("brain_to_wire").put
+        welcome = Welcome(self.now + self._brains, "fake.onnx", "fake", TOKEN_NS)
         self.brain = Brain(
-            lambda send: make(send, self.reports.append),
+            lambda send: make(send, welcome, self.reports.append),  # type: ignore[call-arg]
             put,
-            self.now + self._brains,
-            "fake",  # type: ignore[call-arg]
+            welcome,
         )
 
     def _turn_wire(self) -> None:

@@ -1,0 +1,145 @@
+"""The latency budget: which of the models at hand plays, by what they need here. Measures nothing itself.
+
+The budget is the most milliseconds from the end of a phrase to the first note of an answer of which nothing was
+drafted: the hops between the processes, the tail of the phrase, and the 20 tokens of its first notes. A model that
+keeps it must make tokens at twice the pace of dense music besides, or its notes come late further on.
+How far a model looks back is fixed by its file: another memory is another file, of which the largest is chosen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jamd.engine.info import ModelInfo
+from jamd.errors import ModelError
+
+HOPS_MS = 6.0
+"""From the phrase's end to the brain and from its plan to the first note: the wire looks every 0.5 ms, an idle brain
+every 2 ms, and a plan stands 3 ms before its first note."""
+FIRST_TOKENS = 20
+"""Tokens until the first notes of an answer stand complete, in nine answers of ten (of 30 by size S; half need 14)."""
+MUSIC_TOKENS_S = 70
+"""What dense music takes: 35 tokens a quarter (the densest of 30 answers of size S; the mean was 20) at 120 bpm."""
+AHEAD = 2
+"""Times as fast as music: drafts are thrown away and begun anew, and others want the processor too."""
+LEAST_TOKENS_S = AHEAD * MUSIC_TOKENS_S
+SMALLER = "name a smaller model with --model, or export one with a shorter memory (python -m export RUN --mem-len N)"
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """What a model takes here, in milliseconds."""
+
+    step_ms: float
+    begin_ms: float
+    """To begin an answer: a snapshot, and a tail of 16 tokens."""
+    prefill_ms: float
+    """To hear 64 tokens."""
+
+    @property
+    def response_ms(self) -> float:
+        """From the end of a phrase to the first note of an answer of which nothing was drafted."""
+        return HOPS_MS + self.begin_ms + FIRST_TOKENS * self.step_ms
+
+    @property
+    def tokens_s(self) -> float:
+        """Tokens of an answer in a second."""
+        return 1e3 / self.step_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model at hand."""
+
+    path: Path
+    info: ModelInfo
+
+    @property
+    def title(self) -> str:
+        """What people know it by."""
+        return self.path.stem
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a model needs here; without a `speed` it is at least that, by the floor of its step alone."""
+
+    candidate: Candidate
+    response_ms: float
+    speed: Speed | None = None
+
+    def keeps(self, budget_ms: float) -> bool:
+        """Whether it plays within a budget, and ahead of the music."""
+        return self.speed is not None and self.response_ms <= budget_ms and self.speed.tokens_s >= LEAST_TOKENS_S
+
+    def __str__(self) -> str:
+        least = "" if self.speed else "at least "
+        return f"{self.candidate.title} needs {least}{self.response_ms:.0f} ms"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The model that plays, and those that were left for it."""
+
+    chosen: Needs
+    left: tuple[Needs, ...]
+
+
+def least_response_ms(floor_ms: float) -> float:
+    """What no model with such a floor can beat."""
+    return HOPS_MS + FIRST_TOKENS * floor_ms
+
+
+def verdict(response_ms: float, budget_ms: float) -> str:
+    """The same for a person: whether it fits a budget."""
+    if response_ms <= budget_ms:
+        return f"fits a {budget_ms:g} ms budget"
+    return f"needs a budget of {math.ceil(response_ms)} ms"
+
+
+def in_order(candidates: Sequence[Candidate], named: Path | None) -> list[Candidate]:
+    """The order in which they are asked: the one that somebody has named, then the larger before the smaller."""
+    return sorted(candidates, key=lambda c: (c.path == named, c.info.rank), reverse=True)
+
+
+def choose(
+    candidates: Sequence[Candidate],
+    budget_ms: float,
+    floor_ms: Callable[[Candidate], float],
+    measure: Callable[[Candidate], Speed],
+) -> Choice:
+    """The first that keeps the budget; ModelError where none does. What its floor forbids is not even loaded."""
+
+    def tried(candidate: Candidate) -> Needs:
+        speed = measure(candidate)
+        return Needs(candidate, speed.response_ms, speed)
+
+    left = list[Needs]()
+    for candidate in candidates:
+        least = Needs(candidate, least_response_ms(floor_ms(candidate)))
+        needs = least if least.response_ms > budget_ms else tried(candidate)
+        if needs.keeps(budget_ms):
+            return Choice(needs, tuple(left))
+        left.append(needs)
+    while (quick := min(left, key=lambda needs: needs.response_ms)).speed is None:
+        left[left.index(quick)] = tried(quick.candidate)  # so that the refusal names a budget that would do
+    raise _refusal(quick, len(left), budget_ms)
+
+
+def _refusal(quick: Needs, hand: int, budget_ms: float) -> ModelError:
+    """Says what would do; `quick` is the quickest of so many at hand."""
+    if quick.speed is not None and quick.speed.tokens_s < LEAST_TOKENS_S:
+        return ModelError(
+            f"{quick.candidate.title} makes {quick.speed.tokens_s:.0f} tokens a second here, and to keep ahead of the "
+            f"music it must make {LEAST_TOKENS_S}.",
+            f"Play on a faster machine or device, or {SMALLER}. With --budget-ms 0 it plays all the same, "
+            "and leaves out what comes late.",
+        )
+    what = "the only model at hand" if hand == 1 else f"the quickest of {hand} models at hand"
+    return ModelError(
+        f"no model keeps a budget of {budget_ms:g} ms here: {quick}, {what}.",
+        f"Set --budget-ms {math.ceil(quick.response_ms * 1.1)} or more, or {SMALLER}.",
+    )

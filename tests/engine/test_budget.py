@@ -1,0 +1,154 @@
+"""The budget: of the models at hand the largest that keeps it plays; where none does, the refusal says what would."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jamd.engine.budget import (
+    FIRST_TOKENS,
+    HOPS_MS,
+    LEAST_TOKENS_S,
+    Candidate,
+    Choice,
+    Speed,
+    choose,
+    in_order,
+    least_response_ms,
+    verdict,
+)
+from jamd.errors import ModelError
+from tests.tiny import TINY
+
+
+def model(name: str, n_layer: int = 2, mem_len: int = 40) -> Candidate:
+    info = replace(TINY, n_layer=n_layer, mem_len=mem_len, capacity=mem_len + 30)
+    return Candidate(Path(f"{name}.onnx"), info)
+
+
+SMALL, LONG, LARGE = model("small"), model("long", mem_len=80), model("large", n_layer=4)
+HAND = (SMALL, LONG, LARGE)
+
+
+def chosen(
+    steps_ms: dict[str, float], budget_ms: float, floors_ms: dict[str, float] | None = None, named: Path | None = None
+) -> tuple[Choice, list[str]]:
+    """The choice where a step takes so long, and which models were loaded for it."""
+    loaded: list[str] = []
+
+    def measure(candidate: Candidate) -> Speed:
+        loaded.append(candidate.title)
+        return Speed(steps_ms[candidate.title], 1.0, 5.0)
+
+    floors_ms = floors_ms or {}
+    order = in_order(HAND, named)
+    return choose(order, budget_ms, lambda c: floors_ms.get(c.title, 0.0), measure), loaded
+
+
+def title(choice: Choice) -> str:
+    return choice.chosen.candidate.title
+
+
+def test_parameters_make_the_larger_model_and_among_equals_its_memory() -> None:
+    assert [c.title for c in in_order(HAND, None)] == ["large", "long", "small"]
+
+
+def test_the_response_is_the_hops_the_tail_and_the_tokens_of_the_first_notes() -> None:
+    assert Speed(0.5, 2.0, 9.0).response_ms == HOPS_MS + 2.0 + FIRST_TOKENS * 0.5
+    assert Speed(0.5, 2.0, 9.0).tokens_s == 2000
+
+
+def test_the_largest_that_keeps_the_budget_plays() -> None:
+    steps = {"large": 2.0, "long": 1.0, "small": 0.5}
+    assert title(chosen(steps, 50)[0]) == "large"
+    assert title(chosen(steps, 30)[0]) == "long"
+    assert title(chosen(steps, 20)[0]) == "small"
+
+
+def test_what_is_left_for_it_is_told_with_what_it_would_need() -> None:
+    choice, _ = chosen({"large": 2.0, "long": 1.0, "small": 0.5}, 20)
+    assert [str(needs) for needs in choice.left] == ["large needs 47 ms", "long needs 27 ms"]
+
+
+def test_a_model_that_somebody_names_comes_before_larger_ones_while_it_keeps_the_budget() -> None:
+    steps = {"large": 0.4, "long": 1.0, "small": 0.5}
+    assert title(chosen(steps, 30, named=SMALL.path)[0]) == "small"
+    assert title(chosen(steps, 30, named=LONG.path)[0]) == "long"
+    assert title(chosen(steps, 20, named=LONG.path)[0]) == "large"
+
+
+def test_a_model_whose_floor_breaks_the_budget_is_not_even_loaded() -> None:
+    choice, loaded = chosen({"long": 1.0, "small": 0.5}, 30, floors_ms={"large": 1.3})
+    assert (title(choice), loaded) == ("long", ["long"])
+    assert str(choice.left[0]) == "large needs at least 32 ms"
+
+
+def test_a_model_that_would_fall_behind_the_music_does_not_play_whatever_the_budget() -> None:
+    slow = 1000 / LEAST_TOKENS_S + 0.1
+    assert title(chosen({"large": slow, "long": slow, "small": 1.0}, 1000)[0]) == "small"
+
+
+def test_the_refusal_names_the_quickest_and_a_budget_that_it_keeps() -> None:
+    steps = {"large": 4.0, "long": 3.0, "small": 2.0}
+    with pytest.raises(ModelError) as error:
+        chosen(steps, 20)
+    quickest = "small needs 47 ms, the quickest of 3 models at hand."
+    assert error.value.message == f"no model keeps a budget of 20 ms here: {quickest}"
+    assert "--budget-ms 52 or more" in error.value.hint and "--mem-len" in error.value.hint
+    assert title(chosen(steps, 52)[0]) == "small"
+
+
+def test_a_refusal_names_what_was_measured_not_what_a_floor_allows() -> None:
+    with pytest.raises(ModelError, match="here: small needs 47 ms") as error:
+        chosen({"small": 2.0}, 20, floors_ms={"large": 3.0, "long": 2.5, "small": 1.5})
+    assert "--budget-ms 52 or more" in error.value.hint
+
+
+def test_where_even_the_quickest_falls_behind_the_refusal_offers_no_larger_budget_but_to_do_without() -> None:
+    with pytest.raises(ModelError, match="small makes 100 tokens a second here") as error:
+        chosen({"large": 40.0, "long": 20.0, "small": 10.0}, 1000)
+    assert "--budget-ms 0" in error.value.hint and "faster machine" in error.value.hint
+
+
+STEPS = st.fixed_dictionaries({c.title: st.floats(0.1, 50) for c in HAND})
+
+
+@given(steps=STEPS, budget_ms=st.floats(5, 1000))
+def test_what_plays_keeps_its_promise_and_nothing_larger_would(steps: dict[str, float], budget_ms: float) -> None:
+    fit = [c.title for c in HAND if Speed(steps[c.title], 1.0, 5.0).response_ms <= budget_ms]
+    fit = [name for name in fit if 1000 / steps[name] >= LEAST_TOKENS_S]
+    if not fit:
+        with pytest.raises(ModelError):
+            chosen(steps, budget_ms)
+    else:
+        assert title(chosen(steps, budget_ms)[0]) == max(fit, key=["small", "long", "large"].index)
+
+
+@given(steps=STEPS, budget_ms=st.floats(5, 1000), share=st.floats(0.01, 1))
+def test_floors_save_loading_and_change_no_choice(steps: dict[str, float], budget_ms: float, share: float) -> None:
+    floors = {name: step * share for name, step in steps.items()}
+    try:
+        expected = title(chosen(steps, budget_ms)[0])
+    except ModelError:
+        with pytest.raises(ModelError):
+            chosen(steps, budget_ms, floors)
+    else:
+        assert title(chosen(steps, budget_ms, floors)[0]) == expected
+
+
+def test_a_floor_is_the_least_that_a_response_can_take() -> None:
+    assert least_response_ms(1.5) == HOPS_MS + 1.5 * FIRST_TOKENS < Speed(1.5, 0.1, 1.0).response_ms
+
+
+def test_the_verdict_names_the_budget_that_it_fits_or_the_one_that_it_needs() -> None:
+    assert verdict(20.0, 20.0) == "fits a 20 ms budget"
+    assert verdict(20.2, 20.0) == "needs a budget of 21 ms"
+
+
+def test_the_floor_reads_every_weight_in_single_precision_and_k_and_v_of_every_slot() -> None:
+    slots = TINY.n_layer * TINY.capacity
+    assert TINY.floor_bytes == 4 * TINY.parameters + 4 * 2 * slots * TINY.n_head * TINY.d_head
