@@ -230,8 +230,9 @@ class Engine:
     threads: int = setting(1, "CPU threads for one step of the model.", low=1, high=64)
     budget_ms: float = setting(
         0.0,
-        "Milliseconds, at most, from the end of your phrase to jamd's first note, even where nothing was drafted: "
-        "the model that is named plays if it keeps this here, else the largest that does; 0: no promise.",
+        "Milliseconds from the end of your phrase to jamd's first note, where it enters at once and nothing was "
+        "drafted: the model that is named plays if it keeps this here, else the largest that does; 0: whatever it "
+        "takes.",
         low=10.0,
         high=1000.0,
         also=(0,),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -41,6 +42,14 @@ def beside(work: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> Iter
     finally:
         process.kill()
         process.join()
+
+
+def endless(work: Callable[[], object]) -> None:
+    """In a process of `beside`: does it again and again, until nobody is left who could end it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever began this ends it
+    parent = multiprocessing.parent_process()
+    while parent is not None and parent.is_alive():
+        work()
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 
 SPREAD = {
     "n": "How many were measured.",
-    "p50": "Half of them are at most this.",
+    "p50": "Half of them are at most this; null for none, as the next two.",
     "p99": "99 % of them are at most this.",
     "max": "The largest.",
 }
@@ -35,7 +35,7 @@ KEYS = {
     "engine.models[].floor_bytes": "What a step has to read: the weights, and K and V of all slots.",
     "engine.models[].floor_ms": "Reading so many bytes, on one thread.",
     "engine.models[].step_in_floors": "step_p50_ms by floor_ms.",
-    "engine.models[].step_in_floors_own_clock": "The same without what other programs took of the processor.",
+    "engine.models[].step_in_floors_own_clock": "The same by the own clock of the one thread; null on more.",
     "engine.models[].response_ms": "From a phrase's end to the first note of an answer that nothing of was drafted.",
     "live.wire_ready_s": "From the start of jamd listen until its ports are open.",
     "live.ready_s": "From its start until it can answer.",

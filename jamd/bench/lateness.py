@@ -11,10 +11,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from jamd.bench.apart import beside
+from jamd.bench.apart import beside, endless
 from jamd.bench.figures import Figures, Unavailable, spread
 from jamd.bench.tune import silent_file
-from jamd.config import Settings
+from jamd.config import Midi, Settings
 from jamd.daemon import wire
 from jamd.daemon.board import Board
 from jamd.daemon.words import Failed, Hello, Job, Stop, Up
@@ -56,20 +56,19 @@ NOBODY = Welcome(0, "", "", 0)
 def infer(model: Path, device: str, threads: int) -> None:
     """A load: a brain that never stops."""
     session = Session.load(model, device, threads)
-    while True:
-        session.step(0)
+    endless(lambda: session.step(0))
 
 
 def spin() -> None:
     """A load: pure Python."""
-    while True:
-        pass
+    endless(lambda: sum(range(10_000)))
 
 
 def play(settings: Settings, folder: Path, notes: int) -> tuple[list[float], bool]:
     """The lateness of each of so many notes, and whether the wire has real-time priority."""
-    midi = replace(settings.midi, in_=f"file:{silent_file(folder)}", out=f"file:{folder / 'out.mid'}")
-    with _board() as board, _wire(Job(board.name, replace(settings, midi=midi), 1, None)) as process:
+    midi = replace(Midi(), in_=f"file:{silent_file(folder)}", out=f"file:{folder / 'out.mid'}")
+    plain = Settings(midi=midi, player=settings.player)  # clocks, charts and bindings have nothing to do here
+    with _board() as board, _wire(Job(board.name, plain, 1, None)) as process:
         up = _wait(board, process)
         now = time.monotonic_ns()
         board.write("brain_beat_ns", now + HOUR_NS)  # this brain is not going to die

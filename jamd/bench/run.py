@@ -18,6 +18,7 @@ from jamd.bench.steps import all_models, read_gib_s
 from jamd.config import Settings
 from jamd.daemon.choosing import at_hand
 from jamd.engine.runtime import VERSION
+from jamd.errors import JamdError
 
 BUDGET_MS = 20.0
 """Of the verdicts, where the settings have none."""
@@ -73,7 +74,7 @@ def bench(
         progress(f"{name}: {SECTIONS[name]}")
         try:
             found[name] = work[name]()
-        except Unavailable as error:
+        except (Unavailable, JamdError) as error:
             found["skipped"][name] = str(error)
     return found
 

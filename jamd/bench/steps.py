@@ -59,7 +59,7 @@ def one_model(path: Path, device: str, threads: int, seconds: float) -> Figures:
         "threads": threads,
         "mem_len": session.info.longest_memory,
         "load_ms": round(load_ms, 1),
-        **figures(times, session.info.floor_bytes),
+        **figures(times, session.info.floor_bytes, alone=threads == 1 and session.device == "cpu"),
     }
 
 
@@ -70,8 +70,8 @@ def read_gib_s() -> float:
     return round(BANDWIDTH_BYTES / (1 << 30) / (ms / 1e3), 1)
 
 
-def figures(times: Times, floor_bytes: int) -> Figures:
-    """What the times say."""
+def figures(times: Times, floor_bytes: int, *, alone: bool) -> Figures:
+    """What the times say; `alone`: all the work was this thread's."""
     wall = {name: median(found) for name, found in times.wall.items()}
     own = {name: median(found) for name, found in times.thread.items()}
     speed = Speed(wall["step"], wall["begin"], wall["prefill"])
@@ -84,7 +84,7 @@ def figures(times: Times, floor_bytes: int) -> Figures:
         "floor_bytes": floor_bytes,
         "floor_ms": round(wall["floor"], 3),
         "step_in_floors": round(wall["step"] / wall["floor"], 2),
-        "step_in_floors_own_clock": round(own["step"] / own["floor"], 2) if own["floor"] else None,
+        "step_in_floors_own_clock": round(own["step"] / own["floor"], 2) if alone and own["floor"] else None,
         "response_ms": round(speed.response_ms, 1),
     }
 

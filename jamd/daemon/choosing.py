@@ -12,7 +12,7 @@ from jamd.engine.budget import Candidate, Choice, Speed, choose, in_order
 from jamd.engine.onnx_file import read_info
 from jamd.engine.pace import Pace
 from jamd.engine.session import Session
-from jamd.engine.speed import measure, read_ms
+from jamd.engine.speed import measure
 from jamd.music.messages import Report
 
 
@@ -32,11 +32,10 @@ def load_model(engine: Engine, tell: Callable[[Report], object]) -> Loaded:
     named = engine.path if engine.model else None
     candidates = in_order([Candidate(path, read_info(path)) for path in at_hand(engine)], named)
     trials = _Trials(engine)
-    choice = choose(candidates, engine.budget_ms, trials.floor_ms, trials.measure)
+    choice = choose(candidates, engine.budget_ms, trials.measure)
     tell(Report(time.monotonic_ns(), "budget", _facts(choice, engine.budget_ms)))
-    speed = choice.chosen.speed
-    pace = Pace(int(speed.step_ms * 1e6)) if speed is not None else Pace()
-    return Loaded(trials.session, choice.chosen.candidate.path, pace)
+    chosen = choice.chosen
+    return Loaded(trials.session, chosen.candidate.path, Pace(int(chosen.speed.step_ms * 1e6)))
 
 
 def at_hand(engine: Engine) -> Sequence[Path]:
@@ -54,7 +53,6 @@ class _Trials:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._on_cpu = engine.device == "cpu"
         self._session: Session | None = None
 
     @property
@@ -64,15 +62,10 @@ class _Trials:
             raise RuntimeError("nothing was measured")
         return self._session
 
-    def floor_ms(self, candidate: Candidate) -> float:
-        """No step of it is faster; 0 as long as it is not known whether it would run on the CPU."""
-        return read_ms(candidate.info.floor_bytes) if self._on_cpu else 0.0
-
     def measure(self, candidate: Candidate) -> Speed:
         """Its speed here."""
         self._session = None  # before the next one takes as much memory again
         self._session = load_named(self._engine, candidate.path)
-        self._on_cpu = self._session.device == "cpu"
         return measure(self._session)
 
 
@@ -81,7 +74,7 @@ def _facts(choice: Choice, budget_ms: float) -> dict[str, int | float | str | bo
     return {
         "model": chosen.candidate.title,
         "budget_ms": budget_ms,
-        "response_ms": round(chosen.response_ms, 1),
-        "tokens_s": round(speed.tokens_s) if speed else 0,
+        "response_ms": round(speed.response_ms, 1),
+        "tokens_s": round(speed.tokens_s),
         "left": ", ".join(map(str, choice.left)),
     }

@@ -35,7 +35,9 @@ def jam(settings: Settings, events: Path | None, say: Callable[[str], None], wan
     diary = Diary(say, events)
     with closing(Osc(settings.osc)) as osc, Signals() as signals, Keeping(settings.record, wanted, say) as keeping:
         ports = f"in {settings.midi.in_}, out {settings.midi.out}"
-        say(f"jamd {__version__}: {ports}, model {model.name}, seed {seed}")
+        budget = settings.engine.budget_ms
+        plays = f"a model in {budget:g} ms" if budget else f"model {model.name}"
+        say(f"jamd {__version__}: {ports}, {plays}, seed {seed}")
         for name, value in LARGE_PAGES.items():
             os.environ.setdefault(name, value)  # for the brain, which begins with it
         recovery = start_recovery(settings.record, say)

@@ -65,19 +65,17 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a model needs here; without a `speed` it is at least that, by the floor of its step alone."""
+    """What a model needs here."""
 
     candidate: Candidate
-    response_ms: float
-    speed: Speed | None = None
+    speed: Speed
 
     def keeps(self, budget_ms: float) -> bool:
         """Whether it plays within a budget, and ahead of the music."""
-        return self.speed is not None and self.response_ms <= budget_ms and self.speed.tokens_s >= LEAST_TOKENS_S
+        return self.speed.response_ms <= budget_ms and self.speed.tokens_s >= LEAST_TOKENS_S
 
     def __str__(self) -> str:
-        least = "" if self.speed else "at least "
-        return f"{self.candidate.title} needs {least}{self.response_ms:.0f} ms"
+        return f"{self.candidate.title} needs {self.speed.response_ms:.0f} ms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +86,10 @@ class Choice:
     left: tuple[Needs, ...]
 
 
-def least_response_ms(floor_ms: float) -> float:
-    """What no model with such a floor can beat."""
-    return HOPS_MS + FIRST_TOKENS * floor_ms
-
-
-def verdict(response_ms: float, budget_ms: float) -> str:
-    """The same for a person: whether it fits a budget."""
+def verdict(response_ms: float, budget_ms: float, tokens_s: float = LEAST_TOKENS_S) -> str:
+    """Whether a budget is kept, for a person."""
+    if tokens_s < LEAST_TOKENS_S:
+        return "too slow to keep ahead of the music"
     if response_ms <= budget_ms:
         return f"fits a {budget_ms:g} ms budget"
     return f"needs a budget of {math.ceil(response_ms)} ms"
@@ -105,33 +100,20 @@ def in_order(candidates: Sequence[Candidate], named: Path | None) -> list[Candid
     return sorted(candidates, key=lambda c: (c.path == named, c.info.rank), reverse=True)
 
 
-def choose(
-    candidates: Sequence[Candidate],
-    budget_ms: float,
-    floor_ms: Callable[[Candidate], float],
-    measure: Callable[[Candidate], Speed],
-) -> Choice:
-    """The first that keeps the budget; ModelError where none does. What its floor forbids is not even loaded."""
-
-    def tried(candidate: Candidate) -> Needs:
-        speed = measure(candidate)
-        return Needs(candidate, speed.response_ms, speed)
-
+def choose(candidates: Sequence[Candidate], budget_ms: float, measure: Callable[[Candidate], Speed]) -> Choice:
+    """The first that keeps the budget; ModelError where none does."""
     left = list[Needs]()
     for candidate in candidates:
-        least = Needs(candidate, least_response_ms(floor_ms(candidate)))
-        needs = least if least.response_ms > budget_ms else tried(candidate)
+        needs = Needs(candidate, measure(candidate))
         if needs.keeps(budget_ms):
             return Choice(needs, tuple(left))
         left.append(needs)
-    while (quick := min(left, key=lambda needs: needs.response_ms)).speed is None:
-        left[left.index(quick)] = tried(quick.candidate)  # so that the refusal names a budget that would do
-    raise _refusal(quick, len(left), budget_ms)
+    raise _refusal(min(left, key=lambda needs: needs.speed.response_ms), len(left), budget_ms)
 
 
 def _refusal(quick: Needs, hand: int, budget_ms: float) -> ModelError:
     """Says what would do; `quick` is the quickest of so many at hand."""
-    if quick.speed is not None and quick.speed.tokens_s < LEAST_TOKENS_S:
+    if quick.speed.tokens_s < LEAST_TOKENS_S:
         return ModelError(
             f"{quick.candidate.title} makes {quick.speed.tokens_s:.0f} tokens a second here, and to keep ahead of the "
             f"music it must make {LEAST_TOKENS_S}.",
@@ -141,5 +123,5 @@ def _refusal(quick: Needs, hand: int, budget_ms: float) -> ModelError:
     what = "the only model at hand" if hand == 1 else f"the quickest of {hand} models at hand"
     return ModelError(
         f"no model keeps a budget of {budget_ms:g} ms here: {quick}, {what}.",
-        f"Set --budget-ms {math.ceil(quick.response_ms * 1.1)} or more, or {SMALLER}.",
+        f"Set --budget-ms {math.ceil(quick.speed.response_ms * 1.1)} or more, or {SMALLER}.",
     )

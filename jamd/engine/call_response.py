@@ -36,11 +36,13 @@ class CallResponse(Turns):
         return True
 
     def answer(self, time_ns: int, *, anew: bool = False) -> None:
-        """The phrase is over, whatever is held; a draft for a later end of it is begun anew."""
-        if not anew:
-            self.core.phrase.hand_over(time_ns)
-            if self.draft is not None and not self.draft.planned:
-                self.drop()
+        """The phrase is over, whatever is held; a draft for an end too far off to wait for is begun anew."""
+        if anew:
+            return
+        core, draft = self.core, self.draft
+        core.phrase.hand_over(time_ns)
+        if draft is not None and not draft.planned and draft.over_ns > time_ns + core.pace.margin_ns:
+            self.drop()
 
     def _entry(self, timeline: Timeline, after_ns: int) -> int | None:
         """The next beat or bar to enter on, behind an instant by which the answer can be there; None: at once."""

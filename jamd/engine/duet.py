@@ -152,25 +152,32 @@ class Duet:
         if self._struck_ns is None or self._leaving is not None:
             return False
         timeline = self._timeline
-        tick, commit = timeline.tick_at(now), self._commit_ticks(timeline)
+        tick, soonest, commit = timeline.tick_at(now), *self._reach(timeline)
         if self._rests(now):
             self._next = None
             if not self._weave.groups:
                 self.core.become(State.LISTENING, now)
             return False
-        if self._next is None or self._next < tick + commit // 2:  # at first, and after a stall
-            self._next = timeline.next_beat(tick + commit)
+        if self._next is None or self._next < tick + soonest:  # at first, and after a stall
+            self._next = timeline.next_beat(tick + max(soonest, self._asked(timeline)))
         if self._next > tick + commit:
             return False
         self._begin(self._next, timeline, now)
         self._next = timeline.next_beat(self._next + 1)
         return self._making is not None
 
-    def _commit_ticks(self, timeline: Timeline) -> int:
-        """So near to its beginning a beat becomes certain: as is set, or on a slow machine as early as it must be."""
-        needed = (self._takes.bound() + LATE_NS) * TICKS_PER_QUARTER // timeline.ns_per_quarter
-        asked = int(self.core.manners.commit_beats * timeline.metre.beat_ticks)
-        return max(asked, min(needed, timeline.metre.ticks))
+    def _asked(self, timeline: Timeline) -> int:
+        """So many ticks before it a beat becomes certain, by the settings."""
+        return int(self.core.manners.commit_beats * timeline.metre.beat_ticks)
+
+    def _reach(self, timeline: Timeline) -> tuple[int, int]:
+        """The nearest beat, in ticks, that can still be made; and so near to it a beat becomes certain: as is set, or
+        on a slow machine as early as it must be, but within a bar."""
+        soonest, safe = (
+            (takes_ns + LATE_NS) * TICKS_PER_QUARTER // timeline.ns_per_quarter + HALF_SLOT
+            for takes_ns in (self._takes.mean, self._takes.bound())
+        )
+        return soonest, max(self._asked(timeline), soonest, min(safe, timeline.metre.ticks))
 
     def _begin(self, tick: int, timeline: Timeline, now: int) -> None:
         """Begins a beat, on a fork of the stream up to it: as if the performer did nothing until then."""
@@ -192,7 +199,8 @@ class Duet:
     def _hand_on(self, beat: _Beat, now: int) -> None:
         """The beat and those behind it replace what was planned for them."""
         core, timeline = self.core, self._timeline
-        self._takes.add(now - beat.begun_ns)
+        bar_ns = timeline.metre.ticks * timeline.ns_per_quarter // TICKS_PER_QUARTER
+        self._takes.add(min(now - beat.begun_ns, bar_ns))  # more is no pace but a disturbance
         made = list(groups(beat.answer.ids, beat.answer.opening.place))
         self._drop_beat()
         from_ns = timeline.time_at(beat.tick - HALF_SLOT)

@@ -9,10 +9,12 @@ from __future__ import annotations
 from jamd.engine.budget import FIRST_TOKENS, HOPS_MS
 
 MS = 1_000_000
-TOKEN_NS, DEVIATION_NS = 2_500_000, 1_000_000
+TOKEN_NS, DEVIATION_NS = 2_000_000, 1_500_000
 """What a token is taken to need before one was made: a margin of 60 ms."""
 LONGEST_TOKEN_NS = 100 * MS
 """More is no pace but a disturbance: a machine that slept."""
+BEGIN_TOKENS = 4
+"""A snapshot and the tail of a phrase take about as long."""
 LEAST_NS, MOST_NS = 20 * MS, 500 * MS
 """The least is what it takes to hand on what stands already."""
 
@@ -61,4 +63,4 @@ class Pace:
     @property
     def margin_ns(self) -> int:
         """So long before an instant an answer must be begun to be heard there."""
-        return min(max(int(HOPS_MS * MS) + self.time_for(FIRST_TOKENS), LEAST_NS), MOST_NS)
+        return min(max(int(HOPS_MS * MS) + self.time_for(BEGIN_TOKENS + FIRST_TOKENS), LEAST_NS), MOST_NS)

@@ -61,9 +61,3 @@ class Reader:
         start = clock()
         self._floats.max()
         return (clock() - start) * 1e3 * self._parts
-
-
-def read_ms(size: int, times: int = 5) -> float:
-    """What reading so many bytes takes."""
-    reader = Reader(size)
-    return median([reader.ms() for _ in range(times + 1)][1:])

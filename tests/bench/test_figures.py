@@ -43,11 +43,12 @@ def test_nothing_measured_lies_nowhere() -> None:
 def test_a_step_is_told_in_floors_by_both_clocks_and_the_middle_of_each() -> None:
     wall = {"step": [2.0, 9.0, 3.0], "floor": [1.5, 1.5, 7.0], "prefill": [12.0], "begin": [4.0]}
     own = {**wall, "step": [2.0, 2.0, 2.0], "floor": [1.0, 1.0, 1.0]}
-    found = figures(Times(wall, own), floor_bytes=3_000_000)
+    found = figures(Times(wall, own), floor_bytes=3_000_000, alone=True)
     assert (found["step_p50_ms"], found["step_p99_ms"], found["floor_ms"]) == (3.0, 9.0, 1.5)
     assert (found["step_in_floors"], found["step_in_floors_own_clock"]) == (2.0, 2.0)
     assert (found["tokens_s"], found["floor_bytes"]) == (333, 3_000_000)
     assert found["response_ms"] == 6.0 + 4.0 + 20 * 3.0
+    assert figures(Times(wall, own), 3_000_000, alone=False)["step_in_floors_own_clock"] is None
 
 
 def event(what: str, at_ms: float, **facts: object) -> dict[str, Any]:
@@ -114,10 +115,11 @@ def test_a_line_says_its_figure_and_whether_it_fits_the_budget() -> None:
     assert line("first note, cold", found()).endswith("fits a 20 ms budget")
     slow = found()
     slow["live"]["cold_ms"] |= {"p99": 41.2}
-    slow["engine"]["models"][0] |= {"response_ms": 48.5, "tokens_s": 90}
+    slow["engine"]["models"][0] |= {"response_ms": 48.5}
     assert line("first note, cold", slow).endswith("needs a budget of 42 ms")
     assert line("phrase end to first note", slow).endswith("needs a budget of 49 ms")
-    assert "too few to keep ahead" in line("S, 1 thread", slow)
+    slow["engine"]["models"][0] |= {"tokens_s": 90}
+    assert line("phrase end to first note", slow).endswith("too slow to keep ahead of the music")
 
 
 def test_what_is_more_than_it_should_be_is_said_with_what_it_should_be() -> None:

@@ -10,11 +10,10 @@ import pytest
 from jamd import config
 from jamd.config import Engine, Settings
 from jamd.daemon import choosing
-from jamd.daemon.choosing import at_hand, load_model, load_named
+from jamd.daemon.choosing import at_hand, load_model
 from jamd.daemon.words import Job
 from jamd.engine.budget import Speed
 from jamd.engine.pace import Pace
-from jamd.engine.session import Session
 from jamd.errors import ModelError
 from jamd.music.messages import Report
 from tests.tiny import TINY, tiny_model
@@ -26,7 +25,6 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tiny_model(tmp_path / "M.onnx", info=replace(TINY, n_layer=3))
     path = tiny_model(tmp_path / "S.onnx")
     monkeypatch.setattr(config, "SHIPPED_MODEL", path)
-    monkeypatch.setattr(choosing, "read_ms", lambda size: 0.0)
     monkeypatch.setattr(choosing, "measure", lambda session: Speed(0.1 * session.info.n_layer, 0.5, 1.0))
     return tmp_path
 
@@ -72,21 +70,6 @@ def test_a_budget_that_nothing_keeps_is_refused(shipped: Path, monkeypatch: pyte
     monkeypatch.setattr(choosing, "measure", lambda session: Speed(5.0, 0.5, 1.0))
     with pytest.raises(ModelError, match="no model keeps a budget of 20 ms"):
         load(Engine(budget_ms=20.0))
-
-
-def test_on_the_cpu_a_floor_that_is_too_high_saves_the_loading(
-    shipped: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[str] = []
-
-    def loading(engine: Engine, path: Path | None = None) -> Session:
-        seen.append(path.stem if path else "")
-        return load_named(engine, path)
-
-    monkeypatch.setattr(choosing, "load_named", loading)
-    monkeypatch.setattr(choosing, "read_ms", lambda size: 5.0 if size > TINY.floor_bytes else 0.0)
-    assert load(Engine(budget_ms=20.0, device="cpu"))[0] == "S"
-    assert seen == ["S"]
 
 
 def test_the_pace_begins_with_what_was_measured(shipped: Path) -> None:

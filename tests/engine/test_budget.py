@@ -18,7 +18,6 @@ from jamd.engine.budget import (
     Speed,
     choose,
     in_order,
-    least_response_ms,
     verdict,
 )
 from jamd.errors import ModelError
@@ -35,7 +34,7 @@ HAND = (SMALL, LONG, LARGE)
 
 
 def chosen(
-    steps_ms: dict[str, float], budget_ms: float, floors_ms: dict[str, float] | None = None, named: Path | None = None
+    steps_ms: dict[str, float], budget_ms: float, named: Path | None = None
 ) -> tuple[Choice, list[str]]:
     """The choice where a step takes so long, and which models were loaded for it."""
     loaded: list[str] = []
@@ -44,9 +43,7 @@ def chosen(
         loaded.append(candidate.title)
         return Speed(steps_ms[candidate.title], 1.0, 5.0)
 
-    floors_ms = floors_ms or {}
-    order = in_order(HAND, named)
-    return choose(order, budget_ms, lambda c: floors_ms.get(c.title, 0.0), measure), loaded
+    return choose(in_order(HAND, named), budget_ms, measure), loaded
 
 
 def title(choice: Choice) -> str:
@@ -81,10 +78,9 @@ def test_a_model_that_somebody_names_comes_before_larger_ones_while_it_keeps_the
     assert title(chosen(steps, 20, named=LONG.path)[0]) == "large"
 
 
-def test_a_model_whose_floor_breaks_the_budget_is_not_even_loaded() -> None:
-    choice, loaded = chosen({"long": 1.0, "small": 0.5}, 30, floors_ms={"large": 1.3})
-    assert (title(choice), loaded) == ("long", ["long"])
-    assert str(choice.left[0]) == "large needs at least 32 ms"
+def test_what_is_smaller_than_the_one_that_plays_is_not_even_loaded() -> None:
+    choice, loaded = chosen({"large": 2.0, "long": 1.0}, 30)
+    assert (title(choice), loaded) == ("long", ["large", "long"])
 
 
 def test_a_model_that_would_fall_behind_the_music_does_not_play_whatever_the_budget() -> None:
@@ -100,12 +96,6 @@ def test_the_refusal_names_the_quickest_and_a_budget_that_it_keeps() -> None:
     assert error.value.message == f"no model keeps a budget of 20 ms here: {quickest}"
     assert "--budget-ms 52 or more" in error.value.hint and "--mem-len" in error.value.hint
     assert title(chosen(steps, 52)[0]) == "small"
-
-
-def test_a_refusal_names_what_was_measured_not_what_a_floor_allows() -> None:
-    with pytest.raises(ModelError, match="here: small needs 47 ms") as error:
-        chosen({"small": 2.0}, 20, floors_ms={"large": 3.0, "long": 2.5, "small": 1.5})
-    assert "--budget-ms 52 or more" in error.value.hint
 
 
 def test_where_even_the_quickest_falls_behind_the_refusal_offers_no_larger_budget_but_to_do_without() -> None:
@@ -128,25 +118,10 @@ def test_what_plays_keeps_its_promise_and_nothing_larger_would(steps: dict[str, 
         assert title(chosen(steps, budget_ms)[0]) == max(fit, key=["small", "long", "large"].index)
 
 
-@given(steps=STEPS, budget_ms=st.floats(5, 1000), share=st.floats(0.01, 1))
-def test_floors_save_loading_and_change_no_choice(steps: dict[str, float], budget_ms: float, share: float) -> None:
-    floors = {name: step * share for name, step in steps.items()}
-    try:
-        expected = title(chosen(steps, budget_ms)[0])
-    except ModelError:
-        with pytest.raises(ModelError):
-            chosen(steps, budget_ms, floors)
-    else:
-        assert title(chosen(steps, budget_ms, floors)[0]) == expected
-
-
-def test_a_floor_is_the_least_that_a_response_can_take() -> None:
-    assert least_response_ms(1.5) == HOPS_MS + 1.5 * FIRST_TOKENS < Speed(1.5, 0.1, 1.0).response_ms
-
-
 def test_the_verdict_names_the_budget_that_it_fits_or_the_one_that_it_needs() -> None:
     assert verdict(20.0, 20.0) == "fits a 20 ms budget"
     assert verdict(20.2, 20.0) == "needs a budget of 21 ms"
+    assert verdict(200.0, 200.0, LEAST_TOKENS_S - 1) == "too slow to keep ahead of the music"
 
 
 def test_the_floor_reads_every_weight_in_single_precision_and_k_and_v_of_every_slot() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jamd.engine.budget import FIRST_TOKENS, HOPS_MS
-from jamd.engine.pace import LEAST_NS, LONGEST_TOKEN_NS, MOST_NS, MS, Estimate, Pace
+from jamd.engine.pace import BEGIN_TOKENS, LEAST_NS, LONGEST_TOKEN_NS, MOST_NS, MS, Estimate, Pace
 from jamd.engine.partner import Manners
 from jamd.midi.player import TOLERANCE_NS
+from jamd.music.actions import Action
 from jamd.music.events import Kind
 from jamd.music.timeline import FOUR_FOUR, Timeline, ns_per_quarter
 from tests.engine.band import START, Band, act, run
@@ -29,7 +31,7 @@ def test_before_anything_was_made_the_margin_is_sixty_milliseconds() -> None:
 
 
 def test_steady_work_brings_the_margin_to_what_it_takes() -> None:
-    steady = int((HOPS_MS + FIRST_TOKENS * 1.5) * MS)
+    steady = int((HOPS_MS + (BEGIN_TOKENS + FIRST_TOKENS) * 1.5) * MS)
     assert steady <= paced(*[6.0] * 200).margin_ns < steady * 1.01
 
 
@@ -117,5 +119,19 @@ def test_an_answer_enters_on_a_beat_that_is_only_just_far_enough_for_this_machin
 def test_in_a_duet_a_slow_machine_decides_its_beats_earlier_and_keeps_playing() -> None:
     slow = band(12, mode="duet", commit_beats=0.75, lookahead_beats=0.0)
     left = len(slow.whats("beat_left_out"))
-    assert len(slow.whats("plan")) > left
+    assert left < 4 and len(slow.whats("plan")) > 2 * left
     slow.check()
+
+
+@pytest.mark.parametrize("entry", ["beat", "immediate"])
+@pytest.mark.parametrize("at_ms", [1900, 2100, 2400, 2430])
+def test_whoever_ends_his_turn_never_waits_longer_for_it(at_ms: int, entry: str) -> None:
+    def answered_ms(*actions: Action) -> int:
+        band = Band(Manners(bars=1, entry=entry))
+        band.slowness = 4  # 5 ms a token
+        band.give(Timeline(START, 0, ns_per_quarter(120), FOUR_FOUR, 0), *run(0), *actions)
+        band.run(6000)
+        return (band.note_ons[0].time_ns - START) // MS
+
+    pressed = answered_ms(act(at_ms, "end_turn"), act(at_ms + 50, "end_turn"))
+    assert pressed <= answered_ms() + 5

@@ -9,7 +9,7 @@ import numpy as np
 
 from jamd.engine import speed
 from jamd.engine.session import Session
-from jamd.engine.speed import Reader, measure, read_ms
+from jamd.engine.speed import Reader, measure
 
 
 class Ticking:
@@ -37,7 +37,3 @@ def test_what_was_measured_is_forgotten(model_path: Path) -> None:
 def test_more_bytes_than_are_read_at_once_take_their_part_longer() -> None:
     small, large = (Reader(times * speed.ENOUGH).ms(Ticking()) for times in (1, 3))
     assert (round(small, 6), round(large, 6)) == (1.0, 3.0)
-
-
-def test_reading_takes_time() -> None:
-    assert read_ms(1 << 20) > 0
