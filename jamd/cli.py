@@ -166,8 +166,9 @@ def respond(path: Path | None, /, call: Path, out: Path, as_json: bool, **option
     "--out", type=_FILE, default="again.mid", show_default=True, metavar="FILE.mid", help="File to write."
 )
 @click.option("--model", metavar="OTHER.onnx", help="Another model, to compare: the same gig, as it would play.")
+@as_json
 @click.pass_context
-def replay(ctx: click.Context, /, recording: Path, out: Path, model: str | None) -> None:
+def replay(ctx: click.Context, /, recording: Path, out: Path, model: str | None, as_json: bool) -> None:
     """Play a jam again from its recording, and say whether every byte is the same.
 
     RECORDING is the log of a jam (.jsonl), or the .mid beside it; neither is changed. The settings are those of
@@ -180,8 +181,8 @@ def replay(ctx: click.Context, /, recording: Path, out: Path, model: str | None)
     from jamd.replay.again import replay as run
 
     outcome = run(recording, out, model)
-    click.echo(outcome.text)
-    ctx.exit(0 if outcome.same else 1)
+    click.echo(json.dumps(asdict(outcome), default=str) if as_json else outcome.text)
+    ctx.exit(1 if outcome.same is False else 0)
 
 
 @main.command()

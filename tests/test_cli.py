@@ -23,6 +23,7 @@ from jamd.errors import ConfigError, JamdError, MidiFileError, ModelError, PortE
 from jamd.midi import ports
 from jamd.midi.port_types import PortInfo
 from jamd.remi.vocabulary import name_of
+from jamd.replay.again import FirstDifference, Outcome
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = ("bench", "demo", "learn", "listen", "panic", "ports", "replay", "respond", "tokens")
@@ -215,6 +216,30 @@ def test_tokens_of_no_midi_file_are_an_error_that_names_the_file(tmp_path: Path)
         assert "Traceback" not in result.stderr
 
 
+# ---- replay ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("same", "code"), [(True, 0), (None, 0), (False, 1)])
+def test_replay_says_what_became_of_it_in_words_and_in_json(
+    same: bool | None, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = FirstDifference(3, 0.5, "{}", "nothing") if same is False else None
+    made = Outcome(Path("a.jsonl"), Path("b.mid"), Path("S.onnx"), same, 9, first, "in words")
+    monkeypatch.setattr("jamd.replay.again.replay", lambda recording, out, model: made)
+    assert run("replay", "a.jsonl").stdout == "in words\n"
+    result = run("replay", "a.jsonl", "--json")
+    assert result.exit_code == code
+    assert json.loads(result.stdout) == {
+        "recording": "a.jsonl",
+        "out": "b.mid",
+        "model": "S.onnx",
+        "same": same,
+        "lines": 9,
+        "first_difference": first and {"line": 3, "at_s": 0.5, "was": "{}", "now": "nothing"},
+        "text": "in words",
+    }
+
+
 # ---- bench -----------------------------------------------------------------------------------------------
 
 
@@ -321,7 +346,7 @@ def test_every_option_has_help(command: str) -> None:
     assert [o.name for o in options if not o.help] == []
 
 
-@pytest.mark.parametrize("command", ["bench", "respond", "ports", "tokens"])
+@pytest.mark.parametrize("command", ["bench", "replay", "respond", "ports", "tokens"])
 def test_what_a_program_would_read_is_to_be_had_as_json(command: str) -> None:
     assert "--json" in [flag for param in main.commands[command].params for flag in param.opts]
 

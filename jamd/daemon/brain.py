@@ -14,6 +14,7 @@ from jamd.daemon.rooms import make_improviser, manners
 from jamd.daemon.words import Finished, Hello, Job, Stop, Up
 from jamd.engine.info import digest
 from jamd.engine.partner import Partner
+from jamd.engine.runtime import VERSION
 from jamd.music.events import LogEntry
 from jamd.music.messages import PlanEnded, Report, Watermark, Welcome
 from jamd.music.plan import Plan
@@ -35,20 +36,20 @@ def play(job: Job, board: Board, lifeline: Lifeline) -> None:
             to_wire(report)  # which shows it on the performer's controller
 
     board.box("main_to_brain").skip()  # what a predecessor left unread
+    name, device, threads = session.info.name, session.device, job.settings.engine.threads
     model = str(loaded.path.absolute())
     brain = Brain(
         lambda send: Partner(improviser, manners(job.settings), send, tell, pace),
         to_wire,
-        Welcome(time.monotonic_ns(), model, digest(loaded.path), pace.token_ns),
+        Welcome(time.monotonic_ns(), model, digest(loaded.path), pace.token_ns, device, VERSION),
     )
-    name, device, threads = session.info.name, session.device, job.settings.engine.threads
     to_main(Up("brain", {"model": name, "device": device, "threads": threads}, model=loaded.path))
     finished = False
     while not lifeline.cut(now := time.monotonic_ns()):
         board.write("brain_beat_ns", now)
         if any(isinstance(message, Stop) for message in board.box("main_to_brain").take()):
             return
-        busy = brain.turn(board.box("wire_to_brain").take(), time.monotonic_ns)
+        busy = brain.look(board.box("wire_to_brain").take(), time.monotonic_ns)
         if brain.finished and not finished:
             finished = True
             to_main(Finished())
@@ -79,7 +80,7 @@ class Brain:
         """True when the input has ended and everything was answered."""
         return self._partner.finished
 
-    def turn(self, messages: Sequence[object], clock: Callable[[], int]) -> bool:
+    def look(self, messages: Sequence[object], clock: Callable[[], int]) -> bool:
         """Hears what has come, and does a piece of what is to do; True where more waits to be done at once."""
         for message in messages:
             self._hear(message)

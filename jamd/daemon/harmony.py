@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from jamd.config import Settings
 from jamd.errors import ConfigError
 from jamd.music import scales
-from jamd.music.charts import Chart
+from jamd.music.charts import Chart, chart_file
 from jamd.music.timeline import Metre
 from jamd.remi.fences import ALL, Fences
 
@@ -23,9 +21,8 @@ def chart(settings: Settings, metre: Metre | None = None) -> Chart | None:
 def chart_text(settings: Settings) -> str:
     """The chart as text, also where the settings name a file of it."""
     text = settings.harmony.chart
-    path = Path(text).expanduser()
-    if text and "\n" not in text and path.is_file():
-        return path.read_text(encoding="utf-8-sig") + "\n"  # which no name of a file has
+    if file := chart_file(text):
+        return file.read_text(encoding="utf-8-sig") + "\n"  # which no name of a file has
     return text
 
 

@@ -2,9 +2,11 @@
 
 One letter a look, numbers in grains (GRAIN_NS):
 
-- `m`: the next message that it was told; `d`: the next that says it was deaf, whatever stands before that
+- `m`: the next message that it was told
 - `h12`: from here on watermarks say that 12 note-ons were heard; `w50`: a watermark, 50 grains behind the last one
   (`w50.00123`: and so many ns)
+- `d-9.00123`: the message that it was deaf from an instant on, so many grains and ns behind the last watermark;
+  what else it was told before that it has not heard
 - `s7`: a step, 7 grains behind the last watermark
 """
 
@@ -41,15 +43,17 @@ class Looks:
 
     def hear(self, message: Told | Watermark) -> None:
         """A message is about to be heard."""
-        if not isinstance(message, Watermark):
-            self._looks.append("d" if isinstance(message, PlanEnded) and message.deaf else "m")
-            return
-        if message.heard != self._heard:
-            self._heard = message.heard
-            self._looks.append(f"h{message.heard}")
-        grains, rest = divmod(message.time_ns, GRAIN_NS)
-        self._looks.append(f"w{grains - self._mark}" + (f".{rest:05}" if rest else ""))
-        self._mark = grains
+        match message:
+            case Watermark(time_ns, heard):
+                if heard != self._heard:
+                    self._heard = heard
+                    self._looks.append(f"h{heard}")
+                self._looks.append("w" + self._since_mark(time_ns))
+                self._mark = time_ns // GRAIN_NS
+            case PlanEnded(time_ns, deaf=True):
+                self._looks.append("d" + self._since_mark(time_ns))
+            case _:
+                self._looks.append("m")
 
     def step(self, now: int) -> int:
         """A step is about to be made; the instant that counts for it: now, or a little later."""
@@ -66,15 +70,19 @@ class Looks:
             self._number, self._from = self._number + 1, self._mark
             self._looks.clear()
 
+    def _since_mark(self, time_ns: int) -> str:
+        grains, rest = divmod(time_ns, GRAIN_NS)
+        return f"{grains - self._mark}" + (f".{rest:05}" if rest else "")
+
 
 def read_looks(from_ns: int, looks: str) -> Iterator[Look]:
     """What `Looks` has written, with instants in ns."""
     mark = from_ns // GRAIN_NS
     for kind, number, rest in _LOOK.findall(looks):
-        if kind == "w":
-            mark += int(number)
-            yield Look(kind, mark * GRAIN_NS + int(rest or 0))
-        elif kind == "s":
-            yield Look(kind, (mark + int(number)) * GRAIN_NS)
-        else:
+        if kind in "mh":
             yield Look(kind, int(number or 0))
+            continue
+        grains = mark + int(number)
+        yield Look(kind, grains * GRAIN_NS + int(rest or 0))
+        if kind == "w":
+            mark = grains

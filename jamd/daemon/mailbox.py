@@ -18,23 +18,17 @@ class Mailbox:
     """A one-way mailbox over a writable buffer of over 64 bytes; each side makes its own over the same one."""
 
     def __init__(self, buffer: memoryview) -> None:
-        self._indices = buffer[:HEADER_SIZE].cast("B")[:24].cast("Q")
+        self._indices = buffer[:HEADER_SIZE].cast("B")[:16].cast("Q")
         self._ring = buffer[HEADER_SIZE:]
         self._size = len(self._ring)
         self._seen = 0  # the reader has seen all before this
 
-    @property
-    def dropped(self) -> int:
-        """Messages that could not be written for want of room; owned by the writer."""
-        return self._indices[2]
-
     def put(self, message: object) -> bool:
-        """Writes a message, or counts it as dropped and returns False where the reader has left no room."""
+        """Writes a message; False where the reader has left no room for it."""
         payload = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
         frame = _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
         written, read = self._indices[0], self._indices[1]
         if len(frame) > self._size - (written - read):
-            self._indices[2] += 1
             return False
         at = written % self._size
         first = min(len(frame), self._size - at)
@@ -45,13 +39,16 @@ class Mailbox:
 
     def take(self) -> list[object]:
         """All messages that have come, oldest first; an empty list where there are none."""
-        messages = self.see()
+        messages = [message for _, message in self.see()]
         self.done()
         return messages
 
-    def see(self) -> list[object]:
-        """The messages that have come since the last look. Until they are `done` a successor would see them too."""
-        messages: list[object] = []
+    def see(self) -> list[tuple[int, object]]:
+        """The messages that have come since the last look, each with a number that no other one has.
+
+        Until they are `done` a successor would see them too, with the same numbers.
+        """
+        messages: list[tuple[int, object]] = []
         self._seen = max(self._seen, self._indices[1])
         while self._seen < self._indices[0]:
             at = self._seen
@@ -59,8 +56,8 @@ class Mailbox:
             payload = self._read(at + _FRAME.size, length)
             if zlib.crc32(payload) != checksum:
                 break  # weakly ordered memory showed the index before the bytes: at the next look they are there
-            messages.append(pickle.loads(payload))
             self._seen = at + _FRAME.size + length
+            messages.append((self._seen, pickle.loads(payload)))
         return messages
 
     def done(self) -> None:

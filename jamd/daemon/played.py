@@ -1,4 +1,4 @@
-"""How a jam was played, as the first line of its recording says it, and back: seed, settings, version, thru."""
+"""How a jam was played, as the first line of its recording says it, and back: version, seed, settings."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ SECTIONS = ("midi", "clock", "turn", "sampling", "harmony", "fences", "engine", 
 class HowPlayed:
     """What a replay must know before the first note."""
 
-    settings: Settings
+    version: str
+    """Of jamd."""
     seed: int
-    thru: bool
+    settings: Settings
 
 
-def facts(settings: Settings, seed: int, *, thru: bool) -> dict[str, Any]:
+def facts(settings: Settings, seed: int) -> dict[str, Any]:
     """What the recording says first. Its chart does not depend on where somebody stands when he replays it."""
     table = settings.table(SECTIONS)
     table["harmony"]["chart"] = harmony.chart_text(settings)
-    return {"version": __version__, "seed": seed, "model": settings.engine.path.name, "thru": thru, "settings": table}
+    return {"version": __version__, "seed": seed, "settings": table}
 
 
 def how_played(record: Mapping[str, Any], source: Path) -> HowPlayed | None:
     """What `facts` said; None where a recording is of before it was said, ConfigError for settings nobody knows."""
-    table, seed, thru = record.get("settings"), record.get("seed"), record.get("thru")
-    if not isinstance(table, dict) or type(seed) is not int or type(thru) is not bool:
+    table, seed = record.get("settings"), record.get("seed")
+    if not isinstance(table, dict) or type(seed) is not int:
         return None
-    return HowPlayed(Settings().with_table(table, str(source)), seed, thru)
+    return HowPlayed(str(record.get("version")), seed, Settings().with_table(table, str(source)))
 
 
 def with_model(settings: Settings, model: str) -> Settings:

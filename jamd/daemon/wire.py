@@ -30,7 +30,7 @@ from jamd.midi.state_out import Address
 from jamd.midi.wire import Wire, WireSettings
 from jamd.music.actions import Action
 from jamd.music.bindings import parse_out
-from jamd.music.messages import InputEnded, PlanEnded
+from jamd.music.messages import InputEnded, PlanEnded, Report
 from jamd.music.plan import Plan
 
 MS = 1_000_000
@@ -87,7 +87,7 @@ def _play(since_ns: int, job: Job, board: Board, lifeline: Lifeline) -> None:
             opened.callback(clock.close)
         report = board.box("wire_to_main").put
         conductor = make_conductor(job.settings, source, clock, report, goes_on=since_ns > 0)
-        wire = _build(job, board, source, output, conductor)
+        wire = _build(job, board, source, output, conductor, goes_on=since_ns > 0)
         wire.start(time.monotonic_ns())
         board.box("wire_to_main").put(Up("wire", {"in": source.name, "out": output.name, "realtime": realtime}))
         if since_ns:
@@ -115,33 +115,40 @@ def _silence(board: Board, output: OutputPort) -> None:
             output.send(message)
 
 
-def _build(job: Job, board: Board, source: InputPort, output: OutputPort, conductor: Conductor) -> Wire:
+def _build(
+    job: Job, board: Board, source: InputPort, output: OutputPort, conductor: Conductor, *, goes_on: bool
+) -> Wire:
     file = source if isinstance(source, FileInput) else None
     if file is not None and (began := board.read("file_start_ns")):
         file.start(began, time.monotonic_ns())
     midi, scenes = job.settings.midi, job.settings.scenes.by_program
     devices = isinstance(parse_spec(midi.in_), Device) and isinstance(parse_spec(midi.out), Device)
     settings = wire_settings(job.settings, devices and same_device(source.name, output.name))
+    heard, report = board.read("heard"), board.box("wire_to_main").put
     return Wire(
         settings,
         source,
         output,
         Ledger(board.ledger),
-        _recorder(job, settings, board.read("heard")),
+        make_recorder(job, heard, report, goes_on=goes_on),
         board.box("wire_to_brain").put,
-        board.box("wire_to_main").put,
+        report,
         conductor=conductor,
-        heard=board.read("heard"),
+        heard=heard,
         bindings=Bindings(job.settings.bindings.rows, scenes, settings.input_channel),
     )
 
 
-def _recorder(job: Job, settings: WireSettings, heard: int) -> Recorder:
+def make_recorder(job: Job, heard: int, report: Callable[[Report], object], *, goes_on: bool) -> Recorder:
+    """Where the jam is recorded; ConfigError where it cannot be. One that goes on does so without, and says why."""
     if job.log is None:
         return NullRecorder()
     try:
-        return FileRecorder(job.log, facts(job.settings, job.seed, thru=settings.thru), heard)
+        return FileRecorder(job.log, lambda: facts(job.settings, job.seed), heard)
     except OSError as error:
+        if goes_on:
+            report(Report(time.monotonic_ns(), "recording_failed", {"why": error.strerror or str(error)}))
+            return NullRecorder()
         raise ConfigError(
             f"cannot record into {job.log}: {error.strerror}", "Name another folder: --record DIR."
         ) from None
@@ -183,15 +190,15 @@ class Joint:
             self._board.box("brain_to_wire").done()
 
     def _read_brain(self, now: int) -> None:
-        for message in self._board.box("brain_to_wire").see():
+        for number, message in self._board.box("brain_to_wire").see():
             if isinstance(message, Hello):
                 self._greeted, self._ended = True, False  # a new brain has not heard that the file is over
                 self._start_file(now)
                 self._wire.greet(now, message.welcome, message.timeline)
             elif isinstance(message, Plan) and not self._greeted:
-                self._wire.refuse(now)
+                self._wire.refuse(now, number)
             else:
-                self._wire.take(message)  # type: ignore[arg-type]  # plans, reports of its state, for the recording
+                self._wire.take(message, number)  # type: ignore[arg-type]  # plans, its state, for the recording
 
     def _start_file(self, now: int) -> None:
         if isinstance(self._source, FileInput) and not self._board.read("file_start_ns"):

@@ -90,11 +90,6 @@ class Hand:
         self.pedals: dict[int, int] = {}
         """Last sustain value by channel."""
 
-    @property
-    def busy(self) -> bool:
-        """True while it holds a key or a pedal."""
-        return bool(self.held) or any(self.pedals.values())
-
     def press(self, channel: int, pitch: int, velocity: int) -> None:
         """Strikes a key; one that any hand holds is let go first."""
         keyboard, key = self._keyboard, (channel, pitch)

@@ -36,7 +36,8 @@ class _Due:
 class Player:
     """Plays plans on one channel. Owned by the wire; its hand ends only what it began itself.
 
-    `played` is told of each event that went out (its `time_ns` is when), and when it was due.
+    `played` is told of each event that went out (its `time_ns` is when), and when it was due: that follows from plans
+    and instants alone, never from what goes through on the same keyboard.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Player:
         self._heap: list[_Due] = []
         self._numbers = count()
         self._sounding: dict[int, int] = {}  # pitch -> number of the note that sounds
+        self._pedal_down = False
         self._final = False
         self.yields = True
         """Whether what is played stops when the performer plays: as the last plan said."""
@@ -65,7 +67,7 @@ class Player:
         kept = (due for due in self._heap if due.order == _END or due.due_ns < plan.from_ns)
         self._heap = [_cut(due, plan.from_ns) for due in kept] if plan.cuts else list(kept)
         heapify(self._heap)
-        pedal_moves = any(self._hand.pedals.values()) or any(due.order == _PEDAL_DOWN for due in self._heap)
+        pedal_moves = self._pedal_down or any(due.order == _PEDAL_DOWN for due in self._heap)
         if plan.cuts and pedal_moves:
             heappush(self._heap, _Due(plan.from_ns, _PEDAL_UP, next(self._numbers)))
         self.yields = plan.yields
@@ -86,7 +88,7 @@ class Player:
     @property
     def busy(self) -> bool:
         """True while something sounds, is owed or is planned."""
-        return bool(self._heap) or self._hand.busy
+        return bool(self._heap) or self._pedal_down
 
     def play(self, now: int) -> list[Report]:
         """Sends all that is due. Reports `late` (a note left out) and `answer_end` (a final plan is done)."""
@@ -104,7 +106,7 @@ class Player:
                 self._begin(due, due.note, now)
         if self._final and not self._heap:
             self._final = False
-            if self._hand.busy:
+            if self._pedal_down:
                 self._pedal(False, now, now)  # the answer forgot it
             reports.append(Report(now, "answer_end"))
         return reports
@@ -115,7 +117,7 @@ class Player:
         cut = sorted(self._sounding)
         for pitch in cut:
             self._end(pitch, now, now)
-        if self._hand.busy:
+        if self._pedal_down:
             self._pedal(False, now, now)
         self._heap.clear()
         self._final = False
@@ -137,6 +139,7 @@ class Player:
         self._tell(now, Kind.NOTE_OFF, pitch, 0, due_ns)
 
     def _pedal(self, down: bool, due_ns: int, now: int) -> None:
+        self._pedal_down = down
         self._hand.pedal(self._channel, 127 * down)
         self._tell(now, Kind.CONTROL, SUSTAIN, 127 * down, due_ns)
 

@@ -99,7 +99,7 @@ class Wire:
         self._metronome = Metronome(
             self.conductor, self._send, self._keyboard.hand(), sends_clock=settings.sends_clock
         )
-        self._plans: list[Plan] = []
+        self._plans: list[tuple[Plan, int]] = []  # with what the recorder calls `said`
         self._telling: list[ToBrain] = []  # what the brain is told as soon as the recording has it
         self._asked: list[Action] = []  # by main, since the last step
         self._set: dict[str, Action] = {}  # the last of each that keeps its value
@@ -108,7 +108,7 @@ class Wire:
         self._written = True  # all that there is stands in the recording
         self._last_entry_ns: int | None = None
         self._last_mark_ns: int | None = None
-        self._trouble: dict[str, int] = {}  # what -> how often, since it was last reported
+        self._trouble: dict[str, int] = {}  # what -> how many messages, since it was last reported
         self._next_trouble_ns = 0
 
     @property
@@ -129,27 +129,27 @@ class Wire:
         """True when all that it was given is done with, or in the recording: nobody need give it again."""
         return not self._plans and self._written
 
-    def take(self, message: Plan | LogEntry | Looked | Action | Report) -> None:
+    def take(self, message: Plan | LogEntry | Looked | Action | Report, said: int = 0) -> None:
         """From the brain: a plan, judged in the next step, when all performed is known; its state; for the recording.
 
         From main: an action, which counts from the next step on.
         """
         if isinstance(message, Plan):
-            self._plans.append(message)
+            self._plans.append((message, said))
         elif isinstance(message, Action):
             self._asked.append(message)
         elif isinstance(message, Report):
             self._state_out.state(str(message.facts["state"]))
         elif isinstance(message, Looked):
-            self._recorder.looked(message)
+            self._recorder.looked(message, said)
         else:
-            self._recorder.entry(message, by_brain=True)
+            self._recorder.entry(message, said)
             if isinstance(message, Timeline):
                 self.conductor.told(message)
 
-    def refuse(self, now: int) -> None:
+    def refuse(self, now: int, said: int) -> None:
         """A plan of the brain's that is not for this wire."""
-        self._recorder.decided("plan", now, accepted=False)
+        self._recorder.decided("plan", now, accepted=False, said=said)
 
     def tell(self, message: Aside) -> None:
         """Tells the brain, as soon as that is written down."""
@@ -169,26 +169,24 @@ class Wire:
         self._metronome.play(now)
         self._mark(now, heard_something)
         self._write(now)
-        self._say()
+        self._deliver()
         self._report_trouble(now)
         return self._next_wake(now)
 
     def greet(self, now: int, welcome: Welcome, known: Timeline | None = None) -> None:
         """A brain is there, which may know a Timeline: tells it where the beats are, what people have set meanwhile,
-        and how far the log reaches."""
+        and with the next step how far the log reaches."""
         wishes = [replace(action, time_ns=now) for action in self._set.values()]
         for told in (welcome, *self.conductor.greet(now, known), *wishes):
             self.tell(told)
         self._state_out.state("listening")
-        self._mark(now, True)
-        self._write(now)
-        self._say()
+        self._last_mark_ns = None
 
     def end_plan(self, now: int, why: str) -> None:
         """Ends what is played and planned: whoever planned it is gone. What goes through lives on."""
         self._now = now
-        for _ in self._plans:
-            self.refuse(now)
+        for _, said in self._plans:
+            self.refuse(now, said)
         self._plans.clear()
         self._state_out.state("listening")
         self._stop(why)
@@ -227,7 +225,7 @@ class Wire:
         if self._guard.armed and not was_armed:
             self._report(Report(now, "echo", {"what": "the output comes back as input, and is left out"}))
         for entry in sorted(entries, key=lambda entry: entry.time_ns):  # stable: a Timeline before its notes
-            self._tell(entry)
+            self._enter(entry)
         return bool(entries)
 
     def _yield(self) -> None:
@@ -251,7 +249,8 @@ class Wire:
         elif action.name == "tap":
             self.conductor.tap(action.time_ns)
 
-    def _tell(self, entry: Timed) -> None:
+    def _enter(self, entry: Timed) -> None:
+        """What has happened: into the recording, to the brain, and for people to see."""
         if isinstance(entry, Transport):
             self.tell(entry)  # the Timeline beside it says it to the log
             return
@@ -279,14 +278,14 @@ class Wire:
                 self._telling.pop()
             self._telling.append(mark)
 
-    def _say(self) -> None:
+    def _deliver(self) -> None:
         """Tells the brain what stands in the recording by now; what its mailbox has no room for waits."""
         if not self._written:
             return
         for number, message in enumerate(self._telling):
             if not self._to_brain(message):
-                self._have_trouble("backlog")
                 del self._telling[:number]
+                self._trouble["backlog"] = len(self._telling)
                 return
         self._telling.clear()
 
@@ -294,9 +293,9 @@ class Wire:
 
     def _judge_plans(self, now: int) -> None:
         """Refuses plans made without knowing all that was performed."""
-        for plan in self._plans:
+        for plan, said in self._plans:
             accepted = plan.heard >= self._silenced and (plan.heard == self.heard or not plan.yields)
-            self._recorder.decided("plan", now, accepted=accepted)
+            self._recorder.decided("plan", now, accepted=accepted, said=said)
             if accepted:
                 self._player.accept(plan)
             else:

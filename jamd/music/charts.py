@@ -43,17 +43,18 @@ class Chart:
         """The chart in `text`, or in the file that it names; None for an empty text. ConfigError as in `parse`."""
         if not text.strip():
             return None
-        path = Path(text).expanduser()
-        try:
-            if "\n" not in text and path.is_file():
-                return cls.parse(path.read_text(encoding="utf-8-sig"), metre, str(path))
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"cannot read the chart {path}: {error}", "Give a text file, or the chords.") from error
+        if file := chart_file(text):
+            try:
+                written = file.read_text(encoding="utf-8-sig")
+            except (OSError, ValueError) as error:
+                why = f"cannot read the chart {file}: {error}"
+                raise ConfigError(why, "Give a text file, or the chords.") from error
+            return cls.parse(written, metre, str(file))
         try:
             return cls.parse(text, metre)
         except ConfigError as error:
-            if "|" not in text and len(text.split()) == 1 and (os.sep in text or path.suffix):
-                raise ConfigError(f"there is no chart file {path}", HINT) from error
+            if "|" not in text and len(text.split()) == 1 and (os.sep in text or Path(text).suffix):
+                raise ConfigError(f"there is no chart file {text}", HINT) from error
             raise
 
     @classmethod
@@ -121,6 +122,15 @@ class Changes:
             middle = beats in (4, 6) and number == beats // 2
             yield Beat(tick, symbol, number == 0 or middle or symbol != before)
             before, number = symbol, number + 1
+
+
+def chart_file(text: str) -> Path | None:
+    """The file that the text names, if it names one."""
+    try:
+        path = Path(text).expanduser()
+        return path if "\n" not in text and path.is_file() else None
+    except (OSError, RuntimeError):  # longer than any name, as charts are; a home of nobody's
+        return None
 
 
 def beats_of(metre: Metre) -> int:

@@ -30,6 +30,10 @@ class Welcome:
     """Of that file."""
     token_ns: int
     """What a token is expected to take."""
+    device: str = ""
+    """What the model really runs on: cpu or cuda."""
+    runtime: str = ""
+    """The version of ONNX Runtime."""
 
 
 @dataclass(frozen=True, slots=True)

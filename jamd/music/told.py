@@ -42,10 +42,10 @@ def aside_record(message: Aside) -> dict[str, Any]:
 def told_in(record: Mapping[str, Any]) -> Told | None:
     """What the brain was told by this record of a recording, if anything; KeyError or ValueError for a bad one.
 
-    What the brain itself has decided (`by` it) it need not be told.
+    What the brain itself has `said` it need not be told.
     """
     match record.get("type"):
-        case "performed" | "timeline" if "by" not in record:
+        case "performed" | "timeline" if "said" not in record:
             return _entry(record)
         case "action":
             return Action(record["time_ns"], record["name"], record["value"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from jamd.config import SHIPPED_MODEL, Settings
+from jamd import __version__
+from jamd.config import Settings
 from jamd.daemon.choosing import load_named
 from jamd.daemon.files import check_target
 from jamd.daemon.played import with_model
@@ -13,6 +14,8 @@ from jamd.daemon.rooms import make_improviser, manners
 from jamd.engine.info import digest
 from jamd.engine.pace import Pace
 from jamd.engine.partner import Partner
+from jamd.engine.runtime import VERSION
+from jamd.engine.session import Session
 from jamd.errors import MidiFileError, ModelError
 from jamd.midi.recording import Jam, write_jam
 from jamd.music.events import Kind
@@ -20,7 +23,7 @@ from jamd.music.messages import Report, Welcome
 from jamd.replay.brain import NewPartner, Send
 from jamd.replay.followed import Difference, Followed
 from jamd.replay.free import Free
-from jamd.replay.source import DAMAGED, Source, read_source
+from jamd.replay.source import UNREADABLE, Source, damaged, read_source
 
 WIDTH = 160
 """So much of a line that differs is shown."""
@@ -28,11 +31,31 @@ NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of it: `text` for a person, `same` False where the model is the same and the jam is not."""
+class FirstDifference:
+    """Where a jam begins to differ from its recording."""
 
+    line: int
+    """Of the log."""
+    at_s: float
+    """Behind the first note."""
+    was: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of it."""
+
+    recording: Path
+    out: Path
+    model: Path
+    same: bool | None
+    """None where another model played."""
+    lines: int
+    """Of the recording's log."""
+    first_difference: FirstDifference | None
     text: str
-    same: bool
+    """All this for a person."""
 
 
 def replay(recording: Path, out: Path, model: str | None) -> Outcome:
@@ -43,20 +66,24 @@ def replay(recording: Path, out: Path, model: str | None) -> Outcome:
     source = read_source(recording)
     _check_out(source, out)
     settings = with_model(source.how.settings, model or _its_model(source))
-    same_model = source.digests == {digest(settings.engine.path)}
-    partner = _partners(settings, source.how.seed)
+    path, lines = settings.engine.path, len(source.records) + 1
+    same_model = source.digests == {digest(path)}
+    session = load_named(settings.engine)
+    partner = _partners(session, settings, source.how.seed)
     try:
         if not same_model:
-            return _otherwise(source, Free(source, partner).run(), out, settings)
-        return _the_same(source, partner, out)
-    except (KeyError, ValueError) as error:
-        raise MidiFileError(f"{source.log} cannot be followed: {error}.", DAMAGED) from error
+            text = _otherwise(source, Free(source, partner).run(), out, path)
+            return Outcome(recording, out, path, None, lines, None, text)
+        same, difference, text = _the_same(source, partner, out, session.device)
+        return Outcome(recording, out, path, same, lines, difference, text)
+    except UNREADABLE as error:
+        raise damaged(source.log, error) from error
 
 
 def _its_model(source: Source) -> str:
     """The file of the model that played: where it was then, or where jamd's own is now."""
     played = [welcome.model for welcome in source.welcomes]
-    for path in (*map(Path, played), SHIPPED_MODEL):
+    for path in (*map(Path, played), *source.how.settings.engine.shipped):
         if path.is_file() and source.digests == {digest(path)}:
             return str(path)
     raise ModelError(
@@ -65,9 +92,8 @@ def _its_model(source: Source) -> str:
     )
 
 
-def _partners(settings: Settings, seed: int) -> NewPartner:
+def _partners(session: Session, settings: Settings, seed: int) -> NewPartner:
     """Makes partners as the brain does, one at a time, on one loaded model."""
-    session = load_named(settings.engine)
 
     def partner(send: Send, welcome: Welcome) -> Partner:
         session.reset()
@@ -88,34 +114,48 @@ def _check_out(source: Source, out: Path) -> None:
     check_target(out)
 
 
-def _the_same(source: Source, partner: NewPartner, out: Path) -> Outcome:
+def _the_same(source: Source, partner: NewPartner, out: Path, device: str) -> tuple[bool, FirstDifference | None, str]:
+    """Whether it is, where it is not, and both in words."""
     try:
         jam = Followed(source, partner).run()
-    except Difference as difference:
+    except Difference as found:
         write_jam(Free(source, partner).run(), out)
-        return Outcome(f"wrote {out}, as jamd plays it now: {_told(difference, source)}", same=False)
+        difference = _first(found, source)
+        return False, difference, f"wrote {out}, as jamd plays it now: {_told(difference, source, device)}"
     write_jam(jam, out)
     lines = f"{len(source.records) + 1} lines of its log"
     if not source.mid.is_file():
-        return Outcome(f"wrote {out}: the same as {source.log} in all {lines}", same=True)
+        return True, None, f"wrote {out}: the same as {source.log} in all {lines}"
     if out.read_bytes() != source.mid.read_bytes():
         text = f"wrote {out}: the same as {source.log} in all {lines}, but {source.mid} is another file than those make"
-        return Outcome(text, same=False)
-    return Outcome(f"wrote {out}: every byte is the same as in {source.mid}, and in all {lines}", same=True)
+        return False, None, text
+    return True, None, f"wrote {out}: every byte is the same as in {source.mid}, and in all {lines}"
 
 
-def _told(difference: Difference, source: Source) -> str:
-    """Where it begins to differ, and how."""
-    facts, line = difference.record.facts, difference.record.line
-    at = max(int(facts.get("time_ns", 0)) - source.start_ns, 0) / NS
-    where = f"line {difference.record.number} of {source.log}, {at:.1f} s after the first note"
-    return f"it first differs in {where}: {line[:WIDTH]} is now {difference.now[:WIDTH]}"
+def _first(found: Difference, source: Source) -> FirstDifference:
+    at_ns = max(int(found.record.facts.get("time_ns", 0)) - source.start_ns, 0)
+    return FirstDifference(found.record.number, round(at_ns / NS, 1), found.record.line, found.now)
 
 
-def _otherwise(source: Source, jam: Jam, out: Path, settings: Settings) -> Outcome:
+def _told(first: FirstDifference, source: Source, device: str) -> str:
+    """Why that may be, where it begins to differ, and how."""
+    where = f"line {first.line} of {source.log}, {first.at_s} s after the first note"
+    how = f"{first.was[:WIDTH]} is now {first.now[:WIDTH]}"
+    return f"{_elsewhere(source, device)}it first differs in {where}: {how}"
+
+
+def _elsewhere(source: Source, device: str) -> str:
+    """On what it was recorded, and on what it is played now, if that is something else."""
+    now = f"jamd {__version__} on {device} with ONNX Runtime {VERSION}"
+    for welcome in source.welcomes:
+        then = f"jamd {source.how.version} on {welcome.device} with ONNX Runtime {welcome.runtime}"
+        if then != now:
+            return f"recorded by {then}, this is {now}; "
+    return ""
+
+
+def _otherwise(source: Source, jam: Jam, out: Path, model: Path) -> str:
     write_jam(jam, out)
     struck = sum(event.kind is Kind.NOTE_ON for event in jam.played)
     before = sum(record.type == "played" and record.facts["kind"] == "note_on" for record in source.records)
-    name = settings.engine.path.name
-    told = f"wrote {out}: the same gig with {name}, {struck} notes of jamd's where there were {before}"
-    return Outcome(told, same=True)
+    return f"wrote {out}: the same gig with {model.name}, {struck} notes of jamd's where there were {before}"

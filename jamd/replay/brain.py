@@ -46,19 +46,18 @@ class BrainAgain:
         return False
 
     def look(self, record: Mapping[str, Any], before_step: Callable[[int], object] = lambda now: None) -> None:
-        """Takes the looks of a record of the diary, unless it stands there for a second time."""
-        number = int(record["number"])
-        if number <= self._page or self.partner is None:
+        """Takes the looks of a record of the diary."""
+        if self.partner is None:
             return
-        if number != self._page + 1:
-            raise ValueError(f"page {self._page + 1} of the brain's diary is missing")
-        self._page = number
+        self._page += 1
+        if record["number"] != self._page:
+            raise ValueError(f"page {self._page} of the brain's diary is missing")
         for kind, value in read_looks(int(record["from_ns"]), str(record["looks"])):
             match kind:
                 case "m":
                     self._hear(self._next())
                 case "d":
-                    self._hear(self._next_deaf())
+                    self._hear(self._next_deaf(value))
                 case "h":
                     self._heard = value
                 case "w":
@@ -89,9 +88,9 @@ class BrainAgain:
             raise ValueError("the brain's diary tells of a message that is missing")
         return self._told.popleft()
 
-    def _next_deaf(self) -> Told:
-        """What a wire wrote down and did not live to tell is passed over."""
-        message = self._next()
-        while not (isinstance(message, PlanEnded) and message.deaf):
-            message = self._next()
+    def _next_deaf(self, since_ns: int) -> Told:
+        """What wires wrote down and did not live to tell is passed over."""
+        ended = PlanEnded(since_ns, deaf=True)
+        while (message := self._next()) != ended:
+            pass
         return message

@@ -36,7 +36,7 @@ class Followed:
 
     def __init__(self, source: Source, partner: NewPartner) -> None:
         self._source, self._brain = source, BrainAgain(partner, self._take)
-        self._hands = Hands(source.how, self._play)
+        self._hands = Hands(source.how.settings, self._play)
         self._decided: deque[LogEntry] = deque()
         self._plans: deque[Plan] = deque()
         self._made: deque[tuple[str, Performed | None]] = deque()  # lines of what the player did at one instant
@@ -73,20 +73,18 @@ class Followed:
             case "stopped":
                 self._hands.player.stop(int(facts["time_ns"]), "")
             case "wire":
-                self._hands = Hands(self._source.how, self._play)
+                self._hands = Hands(self._source.how.settings, self._play)
                 self._made.clear()
             case "played":
                 self._again(record)
-            case kind if kind in TYPES and message is None:
+            case "told" if isinstance(message, Missed):
+                self._again(record)
+            case "action" if isinstance(message, Action):
+                self._actions.append(message)
+            case kind if kind in TYPES and isinstance(message, LogEntry):
+                self._entries.append(message)
+            case kind if kind in TYPES:
                 self._entry(record)
-        if isinstance(message, Missed):
-            self._again(record)
-        elif isinstance(message, Action) and record.type == "action":
-            self._actions.append(message)
-            self._hands.act(message)
-        elif isinstance(message, LogEntry) and record.type in TYPES:
-            self._entries.append(message)
-            self._hands.hear(message)
         if message is not None and self._brain.tell(message):
             self._decided.clear()  # what a brain decided before it died, and nobody heard
             self._plans.clear()
@@ -102,19 +100,19 @@ class Followed:
         if not self._decided:
             raise Difference(record, NOTHING)
         entry = self._decided.popleft()
-        self._compare(record, to_line(entry_record(entry, by_brain=True)))
+        self._compare(record, to_line(entry_record(entry, record.facts["said"])))
         self._entries.append(entry)
 
     def _again(self, record: Record) -> None:
         """What the player did: at one instant all that was due."""
         if not self._made:
-            self._turn(int(record.facts["time_ns"]))
+            self._play_due(int(record.facts["time_ns"]))
         line, event = self._made.popleft() if self._made else (NOTHING, None)
         self._compare(record, line)
         if event is not None:
             self._played.append(event)
 
-    def _turn(self, now: int) -> None:
+    def _play_due(self, now: int) -> None:
         for late in self._hands.late(now):
             self._made.append((to_line(aside_record(late)), None))
 

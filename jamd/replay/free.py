@@ -32,7 +32,7 @@ class Free:
 
     def __init__(self, source: Source, partner: NewPartner) -> None:
         self._source, self._brain = source, BrainAgain(partner, self._take, whole=True)
-        self._hands = Hands(source.how, self._play)
+        self._hands = Hands(source.how.settings, self._play)
         self._happenings = self._by_time()
         self._now = self._heard = self._silenced = 0
         self._entries: list[LogEntry] = []
@@ -100,11 +100,8 @@ class Free:
                 self._heard += 1
                 self._silenced = self._heard
                 player.stop(self._now, "panic")
-                self._hands.act(message)
             case PlanEnded():
                 player.stop(self._now, "ended")
-            case Performed():
-                self._hands.hear(message)
 
     def _sound(self, now: int) -> None:
         while (due := self._hands.player.due) is not None and due <= now:

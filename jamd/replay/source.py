@@ -10,10 +10,13 @@ from typing import Any
 
 from jamd.daemon.played import HowPlayed, how_played
 from jamd.errors import MidiFileError
+from jamd.midi.recorder import FORMAT
 from jamd.music.messages import Welcome
 from jamd.music.told import told_in
 
 DAMAGED = "It was changed, or is damaged."
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError)
+"""What comes of reading a record that is not as jamd writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +75,26 @@ def read_source(path: Path) -> Source:
     first, *records = _records(log)
     if first.type != "jam":
         raise MidiFileError(f"{log} is not the log of a jam: its first line does not say so.", DAMAGED)
-    how = how_played(first.facts, log)
+    how = how_played(first.facts, log) if first.facts.get("format") == FORMAT else None
     if how is None:
         raise MidiFileError(
-            f"{log} was recorded by an older jamd, which did not write down when its brain did what.",
+            f"{log} was recorded by an older jamd, which did not write down all that a replay follows.",
             f"What was played is all there, also as {log.with_suffix('.mid').name}; jams from now on can be replayed.",
         )
     source = Source(log, how, tuple(records))
-    if not source.welcomes:
+    try:
+        ready = bool(source.welcomes)
+    except UNREADABLE as error:
+        raise damaged(log, error) from error
+    if not ready:
         raise MidiFileError(f"in {log} jamd was never ready: there is nothing to replay.", "Name another recording.")
     return source
+
+
+def damaged(log: Path, error: Exception) -> MidiFileError:
+    """What to tell a person whose recording is not as jamd writes it."""
+    why = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+    return MidiFileError(f"{log} cannot be followed: {why}.", DAMAGED)
 
 
 def _records(log: Path) -> list[Record]:

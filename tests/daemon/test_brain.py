@@ -62,22 +62,22 @@ def test_each_action_has_one_who_does_it(name: str) -> None:
 def test_what_was_meant_for_a_predecessor_is_not_heard() -> None:
     partner, said = FakePartner(), list[object]()
     new = brain(partner, said)
-    new.turn([NOTE, Watermark(6, 1), replace(WELCOME, brain=6)], lambda: 9)
+    new.look([NOTE, Watermark(6, 1), replace(WELCOME, brain=6)], lambda: 9)
     assert said == [Hello(WELCOME)] and partner.told == []
-    new.turn([NOTE, WELCOME, NOTE], lambda: 9)
+    new.look([NOTE, WELCOME, NOTE], lambda: 9)
     assert partner.told == [NOTE, GRAIN_NS]
 
 
 def test_its_diary_is_told_before_what_follows_from_it() -> None:
     partner, said = FakePartner(), list[object]()
     new = brain(partner, said)
-    new.turn([WELCOME, NOTE, Watermark(6, 1)], lambda: 9)
+    new.look([WELCOME, NOTE, Watermark(6, 1)], lambda: 9)
     assert said[1:] == [Looked(0, 0, "mh1w0.00006s1"), TurnChange(GRAIN_NS, Turn.CALL)]
 
 
 def test_a_brain_that_is_told_nothing_does_nothing() -> None:
     partner, said = FakePartner(), list[object]()
     new = brain(partner, said)
-    new.turn([WELCOME], lambda: 9)
+    new.look([WELCOME], lambda: 9)
     told = len(partner.told)
-    assert not new.turn([], lambda: 10) and len(partner.told) == told
+    assert not new.look([], lambda: 10) and len(partner.told) == told

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from jamd.config import Settings
 from jamd.daemon.board import Board
-from jamd.daemon.wire import BRAIN_SILENT_NS, MS, Joint
-from jamd.daemon.words import BrainGone, Hello, Stop
+from jamd.daemon.wire import BRAIN_SILENT_NS, MS, Joint, make_recorder
+from jamd.daemon.words import BrainGone, Hello, Job, Stop
+from jamd.errors import ConfigError
 from jamd.midi.ledger import Ledger
 from jamd.midi.port_types import NullInput, NullOutput
+from jamd.midi.recorder import NullRecorder
 from jamd.midi.wire import Wire, WireSettings
 from jamd.music.messages import PlanEnded, Report
 from jamd.music.plan import Plan, PlannedNote
@@ -105,6 +109,32 @@ def test_main_says_when_to_leave(desk: Desk) -> None:
     assert desk.run(0)
     desk.board.box("main_to_wire").put(Stop())
     assert not desk.run(1)
+
+
+def job(log: Path | None, **options: str) -> Job:
+    return Job("board", Settings().with_options(**options), 7, log)
+
+
+def test_a_jam_does_not_begin_where_it_cannot_be_recorded_but_goes_on_without(tmp_path: Path) -> None:
+    reports = list[Report]()
+    gone = job(tmp_path / "gone" / "jam.jsonl")
+    with pytest.raises(ConfigError, match="cannot record"):
+        make_recorder(gone, 0, reports.append, goes_on=False)
+    assert isinstance(make_recorder(gone, 3, reports.append, goes_on=True), NullRecorder)
+    assert [(report.what, report.facts) for report in reports] == [
+        ("recording_failed", {"why": "No such file or directory"})
+    ]
+
+
+def test_a_recording_goes_on_though_what_was_asked_for_at_first_is_there_no_more(tmp_path: Path) -> None:
+    chart, log = tmp_path / "chart.txt", tmp_path / "jam.jsonl"
+    chart.write_text("Am7 | D7", encoding="utf-8")
+    asked = job(log, harmony_chart=str(chart), engine_model=str(tmp_path / "gone.onnx"))
+    make_recorder(asked, 0, print, goes_on=False).close()
+    first = log.read_bytes()
+    chart.write_bytes(b"\xff")
+    make_recorder(asked, 3, print, goes_on=True).close()
+    assert log.read_bytes().startswith(first) and len(log.read_bytes().splitlines()) == 2
 
 
 def test_the_recording_is_told_which_model_plays(desk: Desk) -> None:

@@ -36,8 +36,9 @@ def test_what_is_read_is_what_was_seen(script: list[tuple[str, int, int]], now: 
             seen += [Look("h", count)] * (count != heard) + [Look("w", mark)]
             heard = count
         else:
-            looks.hear(NOTE if what == "note" else PlanEnded(now, deaf=True))
-            seen.append(Look("m" if what == "note" else "d"))
+            since = now - 3 * (now % GRAIN_NS)  # nobody listened since then
+            looks.hear(NOTE if what == "note" else PlanEnded(since, deaf=True))
+            seen.append(Look("m") if what == "note" else Look("d", since))
     looks.tell()
     assert [look for page in told for look in read_looks(page.from_ns, page.looks)] == seen
     assert [page.number for page in told] == list(range(len(told)))

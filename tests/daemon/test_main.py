@@ -29,7 +29,7 @@ PRECIOUS = b"what somebody has worked on for a year"
 
 def write(log: Path, *, performed: bool = True, played: bool = False) -> None:
     """A log as the wire leaves it."""
-    recorder = FileRecorder(log, {"seed": 1})
+    recorder = FileRecorder(log, lambda: {"seed": 1})
     recorder.entry(TurnChange(S, Turn.CALL))
     recorder.entry(Timeline(S, 0, S // 2))
     for kind, time in ((Kind.NOTE_ON, S), (Kind.NOTE_OFF, 2 * S)):

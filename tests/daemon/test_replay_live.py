@@ -10,6 +10,8 @@ from pathlib import Path
 import mido
 import pytest
 
+from jamd import __version__
+from jamd.engine.runtime import VERSION
 from jamd.errors import MidiFileError, ModelError
 from tests.daemon import live
 from tests.daemon.live import LONG_S, note_off, note_on, wait_until
@@ -63,10 +65,23 @@ def test_another_model_plays_the_same_gig(jam: Path, tmp_path: Path) -> None:
 def test_what_is_not_the_same_is_said_with_its_place_and_an_exit_code(jam: Path, tmp_path: Path) -> None:
     first, rest = jam.read_text().split("\n", 1)
     (tmp_path / "changed.jsonl").write_text(json.dumps({**json.loads(first), "seed": 99}) + "\n" + rest)
-    code, printed, complaint = jamd(tmp_path, "replay", "changed.jsonl")
+    code, printed, complaint = jamd(tmp_path, "replay", "changed.jsonl", "--json")
     assert code == 1, printed + complaint
-    assert "first differs in line" in printed
+    told = json.loads(printed)
+    number, line = told["first_difference"]["line"], told["first_difference"]["was"]
+    assert not told["same"] and jam.read_text().splitlines()[number - 1] == line
+    assert "as jamd plays it now: it first differs in line" in told["text"]
     assert (tmp_path / "again.mid").exists()
+
+
+def test_what_ran_the_model_elsewhere_is_said_before_what_differs(jam: Path, tmp_path: Path) -> None:
+    first, rest = jam.read_text().split("\n", 1)
+    elsewhere = rest.replace('"device":"cpu"', '"device":"cuda"')
+    (tmp_path / "cuda.jsonl").write_text(json.dumps({**json.loads(first), "seed": 99}) + "\n" + elsewhere)
+    code, printed, complaint = jamd(tmp_path, "replay", "cuda.jsonl")
+    now = f"on cpu with ONNX Runtime {VERSION}"
+    assert code == 1, printed + complaint
+    assert f"recorded by jamd {__version__} {now.replace('cpu', 'cuda')}, this is jamd {__version__} {now}" in printed
 
 
 def test_the_recording_itself_is_never_written(jam: Path, tmp_path: Path) -> None:
@@ -80,10 +95,12 @@ def test_the_recording_itself_is_never_written(jam: Path, tmp_path: Path) -> Non
 def test_what_cannot_be_replayed_is_refused_in_words(jam: Path, tmp_path: Path, tiny: Path) -> None:
     first, rest = jam.read_text().split("\n", 1)
     older = {key: value for key, value in json.loads(first).items() if key != "settings"}
+    nulls = rest.replace('"time_ns":', '"time_ns":null,"was":')
     moved = rest.replace(json.dumps(str(tiny)), json.dumps(str(tiny_model(tmp_path / "other.onnx", seed=1))))
     for name, text, said, code in (
         ("older", json.dumps(older) + "\n" + rest, "older jamd", MidiFileError.exit_code),
         ("moved", first + "\n" + moved, "is not the model that played", ModelError.exit_code),
+        ("nulls", first + "\n" + nulls, "cannot be followed", MidiFileError.exit_code),
         ("noise", "noise\n", "is not the log of a jam", MidiFileError.exit_code),
         ("empty", "", "is empty", MidiFileError.exit_code),
         ("silent", first + "\n", "never ready", MidiFileError.exit_code),

@@ -10,7 +10,7 @@ from jamd.music.messages import Looked, Welcome
 from jamd.music.told import Aside
 
 MS = 1_000_000
-WELCOME = Welcome(7, "S.onnx", "digest", 2_500_000)
+WELCOME = Welcome(7, "S.onnx", "digest", 2_500_000, "cpu", "1.22.0")
 @dataclass
 class ScriptedInput:
     """Delivers what stands in `script` (instant, bytes) when its time has come, stamped with the poll."""
@@ -55,13 +55,13 @@ class RecordingRecorder:
     failure: str = ""
     closed: bool = False
 
-    def entry(self, entry: LogEntry, *, by_brain: bool = False) -> None:
+    def entry(self, entry: LogEntry, said: int | None = None) -> None:
         self.entries.append(entry)
 
     def told(self, message: Aside) -> None:
         self.asides.append(message)
 
-    def looked(self, looked: Looked) -> None:
+    def looked(self, looked: Looked, said: int) -> None:
         self.looks.append(looked)
 
     def decided(self, what: str, time_ns: int, **facts: int | bool | str) -> None:

@@ -66,9 +66,7 @@ def test_whatever_passes_each_key_is_heard_on_and_off_in_turn_and_the_pedal_wher
         assert ear.keys == holds[0] | holds[1] == set(ledger.sounding())
         for used in (0, 1):
             assert ear.pedals.get(used, 0) == max(foot.get(used, 0) for foot in feet)
-        assert [hand.busy for hand in hands] == [
-            bool(held) or any(foot.values()) for held, foot in zip(holds, feet, strict=True)
-        ]
+        assert [hand.held for hand in hands] == holds and [hand.pedals for hand in hands] == feet
 
 
 def test_a_pedal_that_is_put_down_again_after_a_reset_of_controllers_goes_through() -> None:
@@ -188,7 +186,7 @@ def test_silence_ends_what_a_predecessor_began_and_forgets_what_hands_held() -> 
     sent.clear()
     keys.silence()
     assert {note_off(4, 77), note_off(0, 60), control(0, 64, 0), control(4, 120, 0)} <= set(sent)
-    assert ledger.sounding() == ledger.channels() == [] and not hand.busy
+    assert ledger.sounding() == ledger.channels() == [] and not hand.held and not hand.pedals
     sent.clear()
     hand.release(0, 60)
     keys.silence()

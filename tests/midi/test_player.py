@@ -299,3 +299,29 @@ def test_who_plays_says_whether_he_yields() -> None:
     assert not stage.player.yields
     stage.player.accept(plan(note(0, 50)))
     assert stage.player.yields
+
+
+THROUGH = st.tuples(TIMES, st.sampled_from([64, 120, 121, 123, 127]))
+
+
+@given(st.lists(plans(), min_size=1, max_size=3), st.lists(THROUGH, max_size=4), TIMES)
+def test_what_is_told_of_the_playing_is_the_same_whatever_goes_through_on_the_keyboard(
+    given: list[Plan], through: list[tuple[int, int]], stop_ns: int
+) -> None:
+    alone, beside = Stage(), Stage()
+    thru = beside.keyboard.hand()
+    for now in range(0, 700 * MS, 10 * MS):
+        for at, number in through:
+            if at == now and number == 64:
+                thru.pedal(3, 127)
+            elif at == now:
+                beside.keyboard.pass_on(control(3, number, 0))
+        for stage in (alone, beside):
+            if now == stop_ns:
+                stage.player.stop(now, "barge_in")
+            for plan in given:
+                if plan.from_ns // (10 * MS) * 10 * MS == now:
+                    stage.player.accept(plan)
+            stage.play(now)
+        assert alone.player.busy == beside.player.busy
+    assert alone.played == beside.played and alone.reports == beside.reports

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jamd.midi.locks import lock
-from jamd.midi.recorder import MANY, FileRecorder
+from jamd.midi.recorder import FORMAT, MANY, FileRecorder
 from jamd.midi.recording import read_jam
 from jamd.music.actions import Action
 from jamd.music.events import Kind, Performed, Turn, TurnChange
@@ -27,13 +27,13 @@ def records(path: Path) -> list[dict[str, object]]:
 
 
 def test_the_first_line_says_what_the_file_is(tmp_path: Path) -> None:
-    FileRecorder(tmp_path / "a.jsonl", {"seed": 7})
-    assert records(tmp_path / "a.jsonl") == [{"type": "jam", "format": 1, "seed": 7}]
+    FileRecorder(tmp_path / "a.jsonl", lambda: {"seed": 7})
+    assert records(tmp_path / "a.jsonl") == [{"type": "jam", "format": FORMAT, "seed": 7}]
 
 
 def test_what_was_flushed_is_on_the_disk_while_the_recorder_lives(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    recorder = FileRecorder(path, {})
+    recorder = FileRecorder(path, dict)
     log = [Timeline(0, 0, 500), NOTE, TurnChange(15, Turn.RESPONSE)]
     for entry in log:
         recorder.entry(entry)
@@ -54,7 +54,7 @@ def test_what_was_flushed_is_on_the_disk_while_the_recorder_lives(tmp_path: Path
 
 def test_while_a_note_is_near_little_waits_and_much_is_written(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    recorder = FileRecorder(path, {})
+    recorder = FileRecorder(path, dict)
     for _ in range(MANY - 1):
         recorder.entry(NOTE)
     recorder.flush(soon=True)
@@ -65,7 +65,7 @@ def test_while_a_note_is_near_little_waits_and_much_is_written(tmp_path: Path) -
 
 
 def test_close_writes_what_waits(tmp_path: Path) -> None:
-    recorder = FileRecorder(tmp_path / "a.jsonl", {})
+    recorder = FileRecorder(tmp_path / "a.jsonl", dict)
     recorder.entry(NOTE)
     recorder.close()
     assert read_log(tmp_path / "a.jsonl") == [NOTE]
@@ -74,12 +74,12 @@ def test_close_writes_what_waits(tmp_path: Path) -> None:
 @pytest.mark.parametrize("torn", range(0, 30, 7))
 def test_a_successor_goes_on_where_the_last_whole_line_ends(tmp_path: Path, torn: int) -> None:
     path = tmp_path / "a.jsonl"
-    first = FileRecorder(path, {"seed": 7})
+    first = FileRecorder(path, lambda: {"seed": 7})
     first.entry(NOTE)
     first.flush(soon=False)
     os.write(first._file, b'{"type":"performed","time_ns":99'[:torn])  # and dies in the midst of it
     os.close(first._file)
-    second = FileRecorder(path, {"seed": 8}, heard=3)
+    second = FileRecorder(path, nobody, heard=3)
     second.entry(TurnChange(30, Turn.CALL))
     second.close()
     assert read_log(path) == [NOTE, TurnChange(30, Turn.CALL)]
@@ -87,11 +87,39 @@ def test_a_successor_goes_on_where_the_last_whole_line_ends(tmp_path: Path, torn
     assert records(path)[0]["seed"] == 7 and records(path)[2]["heard"] == 3
 
 
+def nobody() -> dict[str, object]:
+    """A successor does not ask how the jam is played: by now nobody might know."""
+    raise AssertionError
+
+
+@pytest.mark.parametrize("written", range(5))
+def test_what_a_brain_has_said_stands_there_once_however_much_a_successor_is_given_again(
+    tmp_path: Path, written: int
+) -> None:
+    path = tmp_path / "a.jsonl"
+    first, lines = FileRecorder(path, dict), 4
+
+    def say(recorder: FileRecorder) -> None:
+        recorder.looked(Looked(0, 0, "w5s1"), 30)
+        recorder.entry(TurnChange(15, Turn.RESPONSE), 50)
+        recorder.entry(TurnChange(15, Turn.RESPONSE), 60)  # the same again, and another one
+        recorder.decided("plan", 8, accepted=True, said=40)
+
+    say(first)
+    first.close()
+    whole = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(whole[: len(whole) - lines + written]))
+    second = FileRecorder(path, nobody)
+    say(second)
+    second.close()
+    assert [line for line in path.read_text().splitlines(keepends=True) if '"wire"' not in line] == whole
+
+
 def test_what_a_replay_follows_stands_between_and_changes_nothing_of_the_log(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    recorder = FileRecorder(path, {})
+    recorder = FileRecorder(path, dict)
     asides: list[Aside] = [
-        Welcome(7, "S.onnx", "digest", 9),
+        Welcome(7, "S.onnx", "digest", 9, "cuda", "1.22.0"),
         Timeline(1, 0, 500),
         Resumed(Timeline(2, 0, 500)),
         Transport(3, True),
@@ -102,11 +130,11 @@ def test_what_a_replay_follows_stands_between_and_changes_nothing_of_the_log(tmp
     ]
     for aside in asides:
         recorder.told(aside)
-    recorder.looked(Looked(0, 0, "w5s1"))
+    recorder.looked(Looked(0, 0, "w5s1"), 1)
     recorder.decided("plan", 8, accepted=True)
     recorder.action(Action(9, "temperature", 0.5))
     recorder.entry(NOTE)
-    recorder.entry(TurnChange(15, Turn.RESPONSE), by_brain=True)
+    recorder.entry(TurnChange(15, Turn.RESPONSE), 2)
     recorder.close()
     assert read_log(path) == [NOTE, TurnChange(15, Turn.RESPONSE)]
     told = [message for message in map(told_in, records(path)) if message is not None]
@@ -118,7 +146,7 @@ def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path: Path) -> None
     full = Path("/dev/full")
     if not full.exists():
         pytest.skip("this system has no /dev/full")
-    recorder = FileRecorder(tmp_path / "a.jsonl", {})
+    recorder = FileRecorder(tmp_path / "a.jsonl", dict)
     os.dup2(os.open(full, os.O_WRONLY), recorder._file)
     recorder.entry(NOTE)
     recorder.flush(soon=False)
@@ -128,7 +156,7 @@ def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path: Path) -> None
 
 
 def test_a_log_that_is_being_written_is_locked_until_its_writer_is_gone(tmp_path: Path) -> None:
-    recorder = FileRecorder(tmp_path / "a.jsonl", {})
+    recorder = FileRecorder(tmp_path / "a.jsonl", dict)
     other = os.open(tmp_path / "a.jsonl", os.O_RDONLY)
     assert not lock(other)
     recorder.close()
@@ -138,4 +166,4 @@ def test_a_log_that_is_being_written_is_locked_until_its_writer_is_gone(tmp_path
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
-        FileRecorder(tmp_path / "none" / "a.jsonl", {})
+        FileRecorder(tmp_path / "none" / "a.jsonl", dict)

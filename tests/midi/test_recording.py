@@ -26,7 +26,7 @@ def performed(seconds: float, pitch: int, velocity: int = 64) -> Performed:
 
 
 def write(path: Path, entries: list[LogEntry], played: list[Performed]) -> FileRecorder:
-    recorder = FileRecorder(path, {})
+    recorder = FileRecorder(path, dict)
     for entry in entries:
         recorder.entry(entry)
     for event in played:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jamd.errors import ConfigError
-from jamd.music.charts import Chart, beats_of, charted
+from jamd.music.charts import Chart, beats_of, chart_file, charted
 from jamd.music.timeline import FOUR_FOUR, Metre, Timeline
 
 MS = 1_000_000
@@ -85,6 +85,14 @@ def test_a_chart_comes_from_a_file_or_stands_there(tmp_path: Path) -> None:
     assert Chart.read("Am7/G") == Chart.parse("Am7/G")
     with pytest.raises(ConfigError, match="there is no chart file"):
         Chart.read(str(tmp_path / "none.txt"))
+
+
+def test_a_chart_on_one_line_may_be_longer_than_any_name_of_a_file() -> None:
+    bars = ["Am7", "D7", "Gmaj7", "Cmaj7", "F#m7b5", "B7"] * 8
+    text = " | ".join(bars)
+    assert len(text) > 255 and "/" not in text and chart_file(text) is None
+    chart = Chart.read(text)
+    assert chart is not None and [cells[0].text for cells in chart.bars] == bars
 
 
 @given(

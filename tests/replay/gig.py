@@ -53,7 +53,7 @@ def partner_of(chosen: Settings, session: Callable[[], FakeSession] = FakeSessio
 
 
 class Gig:
-    """What happens is given with its millisecond; `seed` decides when the processes turn, and how slow they are."""
+    """What happens is given with its millisecond; `seed` decides when the processes step, and how slow they are."""
 
     def __init__(self, folder: Path, chosen: Settings, seed: int = 0, slow_ms: int = 4) -> None:
         self.log = folder / "jam.jsonl"
@@ -63,6 +63,7 @@ class Gig:
         self.now = self._next_wire = self._next_brain = START
         self._script: list[tuple[int, bytes]] = []
         self._asked: list[tuple[int, Action]] = []
+        self._fatal = False
         self._brains, self._ledger = 0, bytearray(len(self.board.ledger))
         self._start_wire()
         self._start_brain()
@@ -76,13 +77,13 @@ class Gig:
         self._asked.append((START + at_ms * MS, Action(0, name, value)))
 
     def run(self, until_ms: int) -> None:
-        """Time passes; both processes turn when they come to it."""
+        """Time passes; both processes step when they come to it."""
         while self.now < START + until_ms * MS:
             self.now = min(self._next_wire, self._next_brain)
             if self.now == self._next_wire:
-                self._turn_wire()
+                self._step_wire()
             else:
-                self._turn_brain()
+                self._look()
 
     def end(self) -> Path:
         """The wire leaves, and the log is whole."""
@@ -93,11 +94,10 @@ class Gig:
     # the processes
 
     def _start_wire(self, died_ns: int = 0) -> None:
-        settings = wire_settings(self.settings, same=False)
         self._input = ScriptedInput()
-        self.recorder = FileRecorder(self.log, facts(self.settings, SEED, thru=settings.thru), self.board.read("heard"))
+        self.recorder = FileRecorder(self.log, lambda: facts(self.settings, SEED), self.board.read("heard"))
         self.wire = Wire(
-            settings,
+            wire_settings(self.settings, same=False),
             self._input,
             NullOutput(),
             Ledger(self._ledger),
@@ -113,9 +113,14 @@ class Gig:
             self.wire.tell(PlanEnded(died_ns, deaf=True))
 
     def kill(self, who: str) -> None:
-        """The wire or the brain dies, and another comes; or the brain stalls longer than the wire waits for it."""
+        """The wire or the brain dies, and another comes; or the brain stalls longer than the wire waits for it.
+
+        A `writer` is a wire that dies when it has written down what the brain has said, and not yet said so.
+        """
         if who == "wire":
             self._kill_wire()
+        elif who == "writer":
+            self._fatal = True
         elif who == "brain":
             self.board.box("main_to_wire").put(BrainGone())
             self._start_brain()
@@ -142,19 +147,24 @@ class Gig:
             welcome,
         )
 
-    def _turn_wire(self) -> None:
+    def _step_wire(self) -> None:
         while self._asked and self._asked[0][0] <= self.now:
             self.wire.take(self._asked.pop(0)[1])
         self._joint.step(self.now)
         wake = self.wire.step(self.now)
+        box = self.board.box("brain_to_wire")
+        if self._fatal and self.wire.settled and box._seen > box._indices[1]:
+            self._fatal = False
+            self._kill_wire()
+            return
         self._joint.done()
         self.board.write("heard", self.wire.heard)
         late = 40 * MS if self._random.random() < 0.003 else self._random.randrange(1, 2 * MS)
         self._next_wire = max(wake.at_ns, self.now) + late
 
-    def _turn_brain(self) -> None:
+    def _look(self) -> None:
         self.board.write("brain_beat_ns", self.now)
         clock = lambda: self.now + self._random.randrange(MS)  # noqa: E731
-        busy = self.brain.turn(self.board.box("wire_to_brain").take(), clock)
+        busy = self.brain.look(self.board.box("wire_to_brain").take(), clock)
         took = self._random.randrange(MS // 2, self._slow_ms * MS) if busy else 2 * MS
         self._next_brain = self.now + took + self._random.randrange(1, MS)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
+from jamd.daemon.looks import Looks
 from jamd.errors import MidiFileError
 from jamd.midi.messages import control, note_off, note_on
 from jamd.midi.recording import read_jam
 from jamd.music.events import Kind, Performed, Turn, TurnChange
 from jamd.music.log import read_log, remembered
+from jamd.music.messages import InputEnded, Looked, PlanEnded, Welcome
+from jamd.replay.brain import BrainAgain
 from jamd.replay.followed import Difference, Followed
 from jamd.replay.free import Free
 from jamd.replay.source import Source, read_source
@@ -47,7 +51,7 @@ ASKED = st.lists(
     ),
     max_size=6,
 )
-DEATHS = st.lists(st.tuples(st.integers(500, 9000), st.sampled_from(["brain", "wire", "stall"])), max_size=2)
+DEATHS = st.lists(st.tuples(st.integers(500, 9000), st.sampled_from(["brain", "wire", "writer", "stall"])), max_size=2)
 
 
 class OtherSession(FakeSession):
@@ -131,7 +135,7 @@ def test_it_is_the_same_again_whatever_is_played_and_asked_for_and_whoever_dies(
     same_again(gig)
 
 
-@pytest.mark.parametrize("who", ["brain", "wire", "stall"])
+@pytest.mark.parametrize("who", ["brain", "wire", "writer", "stall"])
 @pytest.mark.parametrize("at_ms", [900, 2300, 2600, 3400])
 def test_a_jam_that_outlived_a_death_is_the_same_again(who: str, at_ms: int, tmp_path: Path) -> None:
     gig = Gig(tmp_path, settings(turn_bars=4), at_ms)
@@ -141,6 +145,19 @@ def test_a_jam_that_outlived_a_death_is_the_same_again(who: str, at_ms: int, tmp
     gig.run(end + 4000)
     source = same_again(gig)
     assert any(record.type == "played" and record.facts["time_ns"] > START + 8000 * MS for record in source.records)
+
+
+@pytest.mark.parametrize("at_ms", [900, 2300, 2600, 3400])
+def test_what_a_brain_has_said_is_recorded_once_though_two_wires_were_given_it(at_ms: int, tmp_path: Path) -> None:
+    gig = Gig(tmp_path, settings(**IN_TIME), at_ms)
+    end = phrases(gig, 2)
+    gig.run(at_ms)
+    gig.kill("writer")
+    gig.run(end)
+    records = same_again(gig).records
+    assert sum(record.type == "wire" for record in records) == 1
+    said = [record.facts["said"] for record in records if "said" in record.facts]
+    assert len(said) == len(set(said)) > 5
 
 
 def test_who_comes_too_late_is_too_late_again(tmp_path: Path) -> None:
@@ -220,6 +237,50 @@ def test_a_log_of_an_older_jamd_is_refused_in_words(tmp_path: Path) -> None:
     gig.run(phrases(gig))
     with pytest.raises(MidiFileError, match="older jamd"):
         rewritten(gig.end(), _older)
+
+
+def _of_before(record: dict[str, object]) -> bool:
+    record["format"] = 1
+    return True
+
+
+def test_a_log_of_another_format_is_refused_in_words(tmp_path: Path) -> None:
+    gig = Gig(tmp_path, settings(**FREE))
+    gig.run(phrases(gig))
+    with pytest.raises(MidiFileError, match="older jamd"):
+        rewritten(gig.end(), _of_before)
+
+
+def _unnamed(record: dict[str, object]) -> bool:
+    return record.get("what") == "welcome" and record.pop("digest") is not None
+
+
+def test_a_welcome_that_is_not_whole_is_refused_in_words(tmp_path: Path) -> None:
+    gig = Gig(tmp_path, settings(**FREE))
+    gig.run(phrases(gig))
+    with pytest.raises(MidiFileError, match="'digest' is missing"):
+        rewritten(gig.end(), _unnamed)
+
+
+def test_a_deaf_brain_passes_over_all_that_wires_wrote_down_and_did_not_live_to_tell() -> None:
+    class Partner:
+        """Writes down what ended."""
+
+        ended: ClassVar[list[int]] = []
+
+        def interrupt(self, time_ns: int, *, deaf: bool) -> None:
+            self.ended.append(time_ns)
+
+    brain = BrainAgain(lambda send, welcome: Partner(), lambda message: None)  # type: ignore[arg-type, return-value]
+    told = [PlanEnded(500_000, deaf=True), InputEnded(), PlanEnded(900_000, deaf=True)]
+    for message in (Welcome(7, "", "", 0), *told):
+        brain.tell(message)
+    looks = list[Looked]()
+    diary = Looks(looks.append)
+    diary.hear(told[-1])  # the first wire's successor died before it told anything
+    diary.tell()
+    brain.look({"number": 0, "from_ns": looks[0].from_ns, "looks": looks[0].looks})
+    assert Partner.ended == [900_000]
 
 
 def _without_page(record: dict[str, object]) -> bool:
