@@ -64,3 +64,11 @@ class Pace:
     def margin_ns(self) -> int:
         """So long before an instant an answer must be begun to be heard there."""
         return min(max(int(HOPS_MS * MS) + self.time_for(BEGIN_TOKENS + FIRST_TOKENS), LEAST_NS), MOST_NS)
+
+
+class SteadyPace(Pace):
+    """One that learns nothing: where no time passes while it works, as in a replay, there is nothing to learn."""
+
+    def look(self, now: int) -> None:
+        """Whatever was begun is done."""
+        self._began = None

@@ -12,7 +12,7 @@ from jamd.daemon.files import check_target
 from jamd.daemon.played import with_model
 from jamd.daemon.rooms import make_improviser, manners
 from jamd.engine.info import digest
-from jamd.engine.pace import Pace
+from jamd.engine.pace import Pace, SteadyPace
 from jamd.engine.partner import Partner
 from jamd.engine.runtime import VERSION
 from jamd.engine.session import Session
@@ -69,12 +69,12 @@ def replay(recording: Path, out: Path, model: str | None) -> Outcome:
     path, lines = settings.engine.path, len(source.records) + 1
     same_model = source.digests == {digest(path)}
     session = load_named(settings.engine)
-    partner = _partners(session, settings, source.how.seed)
+    followed, free = (_partners(session, settings, source.how.seed, pace) for pace in (Pace, SteadyPace))
     try:
         if not same_model:
-            text = _otherwise(source, Free(source, partner).run(), out, path)
+            text = _otherwise(source, Free(source, free).run(), out, path)
             return Outcome(recording, out, path, None, lines, None, text)
-        same, difference, text = _the_same(source, partner, out, session.device)
+        same, difference, text = _the_same(source, followed, free, out, session.device)
         return Outcome(recording, out, path, same, lines, difference, text)
     except UNREADABLE as error:
         raise damaged(source.log, error) from error
@@ -92,13 +92,13 @@ def _its_model(source: Source) -> str:
     )
 
 
-def _partners(session: Session, settings: Settings, seed: int) -> NewPartner:
+def _partners(session: Session, settings: Settings, seed: int, pace: type[Pace]) -> NewPartner:
     """Makes partners as the brain does, one at a time, on one loaded model."""
 
     def partner(send: Send, welcome: Welcome) -> Partner:
         session.reset()
         improviser = make_improviser(settings, session, seed)
-        return Partner(improviser, manners(settings), send, _nobody, Pace(welcome.token_ns))
+        return Partner(improviser, manners(settings), send, _nobody, pace(welcome.token_ns))
 
     return partner
 
@@ -114,12 +114,14 @@ def _check_out(source: Source, out: Path) -> None:
     check_target(out)
 
 
-def _the_same(source: Source, partner: NewPartner, out: Path, device: str) -> tuple[bool, FirstDifference | None, str]:
+def _the_same(
+    source: Source, followed: NewPartner, free: NewPartner, out: Path, device: str
+) -> tuple[bool, FirstDifference | None, str]:
     """Whether it is, where it is not, and both in words."""
     try:
-        jam = Followed(source, partner).run()
+        jam = Followed(source, followed).run()
     except Difference as found:
-        write_jam(Free(source, partner).run(), out)
+        write_jam(Free(source, free).run(), out)
         difference = _first(found, source)
         return False, difference, f"wrote {out}, as jamd plays it now: {_told(difference, source, device)}"
     write_jam(jam, out)
