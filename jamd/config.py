@@ -176,9 +176,9 @@ class Turn:
 class Sampling:
     """[sampling]: how the next token is drawn."""
 
-    temperature: float = setting(0.9, "Below 1 plays safer, above 1 wilder.", low=0.05, high=2.0)
+    temperature: float = setting(1.0, "Below 1 plays safer, above 1 wilder.", low=0.05, high=2.0)
     top_p: float = setting(
-        0.9, "Draw among the likeliest tokens that together have this probability.", low=0.01, high=1.0
+        0.98, "Draw among the likeliest tokens that together have this probability.", low=0.01, high=1.0
     )
     min_p: float = setting(
         0.0, "Leave out tokens less likely than this part of the likeliest one.", low=0.0, high=0.99
