@@ -49,7 +49,7 @@ def lateness(settings: Settings, model: Path, seconds: float) -> Figures:
     return found
 
 
-NOBODY = Welcome(0, "", "", 0)
+NOBODY = Welcome(0, "", "", 0, "", "")
 """A brain that is none."""
 
 

@@ -16,9 +16,10 @@ from jamd.bench.apart import apart
 from jamd.bench.figures import Figures, percentile
 from jamd.config import Engine
 from jamd.engine.budget import Speed
+from jamd.engine.floor import Reader
 from jamd.engine.ring import MAX_PIECE
 from jamd.engine.session import Session
-from jamd.engine.speed import TAIL_TOKENS, Reader
+from jamd.engine.speed import TAIL_TOKENS
 
 STEPS, READS, COLD = 24, 6, 3
 """Of a round; the first of each find a cold cache, and are not counted."""

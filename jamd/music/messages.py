@@ -30,9 +30,9 @@ class Welcome:
     """Of that file."""
     token_ns: int
     """What a token is expected to take."""
-    device: str = ""
+    device: str
     """What the model really runs on: cpu or cuda."""
-    runtime: str = ""
+    runtime: str
     """The version of ONNX Runtime."""
 
 

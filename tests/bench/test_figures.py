@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import count
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from jamd.bench.keys import KEYS, meanings, unknown
 from jamd.bench.live import first_notes
 from jamd.bench.report import table
 from jamd.bench.steps import Times, figures
+from jamd.engine.floor import ENOUGH, Reader
 
 MS = 1_000_000
 VALUES = st.lists(st.floats(0, 1e6), min_size=1, max_size=200)
@@ -142,3 +144,9 @@ def test_an_answer_that_never_came_is_said() -> None:
     told = found()
     told["live"]["cold_ms"] = {"n": 0, "p50": None, "p99": None, "max": None}
     assert line("first note, cold", told).endswith("nothing was played")
+
+
+def test_more_bytes_than_are_read_at_once_take_their_part_longer() -> None:
+    clock = count()  # goes on by a millisecond whenever somebody looks
+    small, large = (Reader(times * ENOUGH).ms(lambda: next(clock) / 1e3) for times in (1, 3))
+    assert (round(small, 6), round(large, 6)) == (1.0, 3.0)

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jamd.engine import speed
 from jamd.engine.session import Session
-from jamd.engine.speed import Reader, measure
+from jamd.engine.speed import measure
 
 
 class Ticking:
@@ -32,8 +31,3 @@ def test_what_was_measured_is_forgotten(model_path: Path) -> None:
     measure(session, 0.0)
     assert session.position == 0
     np.testing.assert_array_equal(session.feed([5, 6, 7]), fresh.feed([5, 6, 7]))
-
-
-def test_more_bytes_than_are_read_at_once_take_their_part_longer() -> None:
-    small, large = (Reader(times * speed.ENOUGH).ms(Ticking()) for times in (1, 3))
-    assert (round(small, 6), round(large, 6)) == (1.0, 3.0)

@@ -140,7 +140,7 @@ class Gig:
     def _start_brain(self) -> None:
         self._brains += 1
         make, put = partner_of(self.settings), self.board.box("brain_to_wire").put
-        welcome = Welcome(self.now + self._brains, "fake.onnx", "fake", TOKEN_NS)
+        welcome = Welcome(self.now + self._brains, "fake.onnx", "fake", TOKEN_NS, "cpu", "")
         self.brain = Brain(
             lambda send: make(send, welcome, self.reports.append),  # type: ignore[call-arg]
             put,
