@@ -5,7 +5,8 @@ For T tokens (T free, at most 64, none across the end of a segment) and a ring o
     token    [T] int64        what is fed
     first    [1] int64        the first token whose logits are asked for: 0 for all, T - 1 for the last alone
     slot     [1] int64        the slot of the first token; T slots are written from there, round the ring
-    rotation [2] int64        (C - t, t) with t = (slot + T) mod C: turns key order into slot order
+    rotation [R] int64        turns key order into slot order; with t = (slot + T) mod C either two lengths to cut
+                              at, (C - t, t), or for each of the C slots its column in key order
     mask     [T, C] float32   0 where token i may look, -1e9 elsewhere
     slot_long, rotation_long, mask_long    the same for the ring of the long layers, where a model has any
     k_l, v_l [1, H, C, dh]    of each layer; k_l_next, v_l_next may be the same buffers
@@ -18,6 +19,10 @@ float mask: a matrix product with r for the distances C .. 0, the relative shift
 N of the N (C + 1) numbers: row i moves left by N - 1 - i, and every column is one key), and a rotation of the
 columns from key order into slot order. What the shift leaves in the columns of the future is hidden by
 `mask`. The scale 1 / sqrt(dh) is in W_q, u and v.
+
+Lengths of parts are read on the host, so a captured CUDA graph would repeat those of its capture for ever; columns
+stand on the device, but picking them one by one is slow on a CPU. So R, 2 or C, is fixed when a file is loaded
+(add_free_dimension_override_by_name; R_long for the long layers): ONNX Runtime then drops the other branch.
 
 Matrices are stored as float16 under their names in training. All that depends on weights alone (widening,
 scaling, joining, r = R W_kR) is written as nodes that ONNX Runtime computes once, when it loads the file.
@@ -120,7 +125,7 @@ def _interface(info: ModelInfo) -> tuple[list[onnx.ValueInfoProto], list[onnx.Va
         value("token", number, "T"),
         value("first", number, 1),
         *(value(f"slot{ring}", number, 1) for ring in info.rings),
-        *(value(f"rotation{ring}", number, 2) for ring in info.rings),
+        *(value(f"rotation{ring}", number, f"R{ring}") for ring in info.rings),
         *(value(f"mask{ring}", real, "T", info.capacity_of(ring)) for ring in info.rings),
         *(value(name, real, *cache(name)) for name in caches),
     ]
@@ -195,7 +200,9 @@ class _Graph:
         self._constant("shape.two_heads", [1, -1, 2 * heads, size], np.int64)
         self._constant("shape.joined", [-1, heads * size], np.int64)
         self._constant("shape.row", [1, heads, -1], np.int64)
+        self._constant("two", [2], np.int64)
         for ring in info.rings:
+            self._node("Equal", f"cut{ring}", [self._node("Shape", f"R{ring}.told", [f"rotation{ring}"]), "two"])
             self._constant(f"shape.scores{ring}", [1, heads, -1, info.capacity_of(ring)], np.int64)
             self._constant(f"R{ring}", sinusoids(info.capacity_of(ring), info.d_model).T)  # [d, C + 1]
         self._constant("axis.row", [2], np.int64)
@@ -273,6 +280,21 @@ class _Graph:
         scores = self._node("Reshape", f"{at}.row", [scores, "shape.row"])
         scores = self._node("Slice", f"{at}.shifted", [scores, rows.count, "end", "axis.row"])
         scores = self._node("Reshape", f"{at}.by_key", [scores, f"shape.scores{ring}"])
-        old, new = self._split(f"{at}.turn", scores, f"rotation{ring}", ("old", "new"), axis=3)
-        scores = self._node("Concat", f"{at}.by_slot", [new, old], axis=3)
+        scores = self._turned(at, scores, ring)
         return self._node("Add", f"{at}.masked", [scores, rows.masks[ring]])
+
+    def _turned(self, at: str, scores: str, ring: str) -> str:
+        """Columns in key order -> columns in slot order: cut in two, or picked one by one."""
+        parts, turned, rotation = [f"{at}.turn.old", f"{at}.turn.new"], f"{at}.turned", f"rotation{ring}"
+        cut = [
+            helper.make_node("Split", [scores, rotation], parts, name=f"{at}.turn", axis=3),
+            helper.make_node("Concat", parts[::-1], [f"{turned}.cut"], name=f"{turned}.cut", axis=3),
+        ]
+        picked = [helper.make_node("Gather", [scores, rotation], [f"{turned}.picked"], name=f"{turned}.picked", axis=3)]
+        branches = {
+            branch: helper.make_graph(
+                nodes, f"{turned}.{branch}", [], [helper.make_empty_tensor_value_info(nodes[-1].name)]
+            )
+            for branch, nodes in (("then_branch", cut), ("else_branch", picked))
+        }
+        return self._node("If", f"{at}.by_slot", [f"cut{ring}"], **branches)

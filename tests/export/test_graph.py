@@ -46,7 +46,7 @@ def test_matrices_are_stored_in_half_under_their_names_in_training_and_vectors_w
 
 def test_one_file_serves_every_length(model) -> None:
     free = [i.name for i in model.graph.input if any(d.dim_param for d in i.type.tensor_type.shape.dim)]
-    assert free == ["token", "mask"]
+    assert free == ["token", "rotation", "mask"]
     assert [d.dim_param for d in model.graph.output[0].type.tensor_type.shape.dim] == ["N", ""]
 
 
