@@ -23,7 +23,7 @@ KEYS = {
     "start.ports_s": "jamd ports, from start to end.",
     "engine.read_gib_s": "What one thread reads of memory in a second.",
     "engine.models[].model": "The file's name.",
-    "engine.models[].device": "cpu or cuda: what really ran.",
+    "engine.models[].device": "What really ran: cpu or cuda, where need be without graphs and why.",
     "engine.models[].threads": "Of a step.",
     "engine.models[].mem_len": "Tokens before its segment that a token sees.",
     "engine.models[].load_ms": "Opening the file, and its first runs.",

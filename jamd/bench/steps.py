@@ -7,7 +7,7 @@ compared. To be run in a process of its own (see `apart`).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -44,19 +44,26 @@ class Times:
 
 
 def all_models(engine: Engine, paths: list[Path], threads: list[int], seconds: float) -> list[Figures]:
-    """Each model on each number of threads."""
-    return [apart(one_model, path, engine.device, n, seconds) for path in paths for n in threads]
+    """Each model on each number of threads; where CUDA graphs are at work, without them too."""
+    return [figures for path in paths for n in threads for figures in _both_ways(path, engine.device, n, seconds)]
 
 
-def one_model(path: Path, device: str, threads: int, seconds: float) -> Figures:
+def _both_ways(path: Path, device: str, threads: int, seconds: float) -> Iterator[Figures]:
+    found = apart(one_model, path, device, threads, seconds)
+    yield found
+    if found["device"] == "cuda":
+        yield apart(one_model, path, device, threads, seconds, "to compare")
+
+
+def one_model(path: Path, device: str, threads: int, seconds: float, without_graphs: str = "") -> Figures:
     """Loads a model and measures it for a while."""
     start = time.perf_counter()
-    session = Session.load(path, device, threads)
+    session = Session.load(path, device, threads, without_graphs=without_graphs)
     load_ms = (time.perf_counter() - start) * 1e3
     times = _measure(session, seconds)
     return {
         "model": path.stem,
-        "device": session.device,
+        "device": session.runs_on,
         "threads": threads,
         "mem_len": session.info.longest_memory,
         "load_ms": round(load_ms, 1),

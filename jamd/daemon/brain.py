@@ -43,7 +43,7 @@ def play(job: Job, board: Board, lifeline: Lifeline) -> None:
         to_wire,
         Welcome(time.monotonic_ns(), model, digest(loaded.path), pace.token_ns, device, VERSION),
     )
-    to_main(Up("brain", {"model": name, "device": device, "threads": threads}, model=loaded.path))
+    to_main(Up("brain", {"model": name, "device": session.runs_on, "threads": threads}, model=loaded.path))
     finished = False
     while not lifeline.cut(now := time.monotonic_ns()):
         board.write("brain_beat_ns", now)

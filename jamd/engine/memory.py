@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from jamd.engine.block import Block
 from jamd.engine.info import ModelInfo
 
 
@@ -19,16 +18,26 @@ class Memory:
     """
 
     def __init__(self, info: ModelInfo, device: str = "cpu", banks: int = 1) -> None:
-        self.info, self._device = info, device
+        self.info = info
         self.current = 0
         """The bank that holds the memory now."""
-        self._blocks: list[NDArray[np.float32]] = []
-        self.banks = [self._bank() for _ in range(banks)]
+        self._layout = {
+            f"{kind}_{layer}": (np.float32, (1, info.n_head, info.capacity_of(info.ring_of(layer)), info.d_head))
+            for layer in range(info.n_layer)
+            for kind in "kv"
+        }
+        self._banks = [Block(self._layout, device) for _ in range(banks)]  # in one piece each: large pages
 
     @property
     def following(self) -> int:
         """The bank that the next run writes."""
-        return (self.current + 1) % len(self.banks)
+        return (self.current + 1) % len(self._banks)
+
+    def bind(self, run: ort.IOBinding) -> None:
+        """The run reads the memory as it is now and writes what it will be after it."""
+        for name in self._layout:
+            self._banks[self.current].bind_input(run, name)
+            self._banks[self.following].bind_output(run, f"{name}_next", name)
 
     def flip(self) -> None:
         """A run is done: what it has written is the memory now."""
@@ -36,35 +45,11 @@ class Memory:
 
     def copy_from(self, other: Memory) -> None:
         """Becomes equal to `other`, a memory of the same model on the same device."""
-        if self._blocks:
-            np.copyto(self._blocks[self.current], other._blocks[other.current])
-        else:
-            mine, theirs = self.banks[self.current], other.banks[other.current]
-            ort.copy_tensors(list(theirs.values()), list(mine.values()))
+        self._banks[self.current].copy_from(other._banks[other.current])
 
     def read(self, name: str) -> NDArray[np.float32]:
         """A copy of one tensor, [n_head, capacity, d_head]: for checks only."""
-        return np.array(self.banks[self.current][name].numpy()[0])
-
-    def _bank(self) -> dict[str, ort.OrtValue]:
-        info = self.info
-        shapes = {
-            f"{kind}_{layer}": (1, info.n_head, info.capacity_of(info.ring_of(layer)), info.d_head)
-            for layer in range(info.n_layer)
-            for kind in ("k", "v")
-        }
-        if self._device != "cpu":
-            nothing = {shape: np.zeros(shape, np.float32) for shape in set(shapes.values())}
-            return {n: ort.OrtValue.ortvalue_from_numpy(nothing[s], self._device, 0) for n, s in shapes.items()}
-        # In one piece: large pages, and a snapshot is one copy. Written now: a first touch in play costs more.
-        block = np.empty(sum(map(math.prod, shapes.values())), np.float32)
-        block.fill(0)
-        self._blocks.append(block)
-        parts = np.split(block, np.cumsum([math.prod(shape) for shape in shapes.values()])[:-1])
-        return {
-            name: ort.OrtValue.ortvalue_from_numpy(part.reshape(shape))
-            for (name, shape), part in zip(shapes.items(), parts, strict=True)
-        }
+        return np.array(self._banks[self.current].read(name)[0])
 
 
 class Spares:

@@ -44,6 +44,7 @@ class Ring:
         self._mem_len = info.mem_len if name == COMMON else info.long_mem_len
         self._held = np.full(self._capacity, EMPTY)
         self._serial = np.full(self._capacity, EMPTY)
+        self._columns = np.tile(np.arange(self._capacity), 2)
         self._triangle = np.where(np.tri(MAX_PIECE, dtype=bool), np.float32(0), HIDDEN)
 
     def copy(self) -> Ring:
@@ -78,6 +79,11 @@ class Ring:
         """Where to cut columns in key order, the piece's last key last, to bring them into slot order."""
         tail = (self.position + length) % self._capacity
         return self._capacity - tail, tail
+
+    def columns(self, length: int) -> NDArray[np.int64]:
+        """The same, told column by column: whose number in key order stands in each slot."""
+        start, _ = self.rotation(length)
+        return self._columns[start : start + self._capacity]
 
     def mask(self, out: NDArray[np.float32]) -> None:
         """Fills `out` [T, capacity]: 0 where the next T tokens may look, HIDDEN elsewhere."""

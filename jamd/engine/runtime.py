@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,25 +10,25 @@ from typing import Any
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-from jamd.engine.info import EXPORT_HINT, ModelInfo
+from jamd.engine import cuda
+from jamd.engine.cuda import CUDA
+from jamd.engine.info import COMMON, EXPORT_HINT, LONG, ModelInfo
+from jamd.engine.library import ORT_ERRORS, QUIET, first_line
+from jamd.engine.onnx_file import read_info
 from jamd.errors import ModelError
 
 VERSION = str(ort.__version__)
 """Of ONNX Runtime."""
 DEVICES = ("auto", "cpu", "cuda")
-CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+CPU = "CPUExecutionProvider"
 NO_CUDA = "CUDA was asked for, and does not work here."
 CUDA_HINT = (
     'Run with --device cpu, or install the CUDA libraries: pip install "jamd[cuda]". '
     "`nvidia-smi` shows whether the driver works."
 )
-ORT_ERRORS: tuple[type[Exception], ...] = (
-    *(e for e in vars(state).values() if isinstance(e, type) and issubclass(e, Exception)),
-    RuntimeError,
-)
-"""All that ONNX Runtime raises; its own classes have no common base."""
-QUIET = 4
-"""Log severity: fatal only. A missing CUDA is no error: what really runs is asked and said afterwards."""
+BEFORE_GRAPHS = "the model was exported before its steps could be captured"
+TWO_LENGTHS = {f"R{ring}": 2 for ring in (COMMON, LONG)}
+"""How the graph is told of a ring's rotation: two lengths to cut at, or one number for each of its columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,55 +40,69 @@ class Runtime:
     info: ModelInfo
     device: str
     """What really runs: `cpu` or `cuda`."""
-    banks: int
-    """Of each memory: 1 where the graph works in place, 2 where it changes banks."""
-    rebind: bool
-    """True where inputs are copied to the device when they are bound: they must be bound for every run."""
+    apart: bool = False
+    """True where that is no CPU: memory changes banks, and what a run is told is sent to it."""
+    graphs: bool = False
+    """True where steps are captured as CUDA graphs."""
+    without_graphs: str = ""
+    """On CUDA: why they are not."""
 
     @classmethod
-    def open(cls, path: Path, device: str = "auto", threads: int = 1) -> Runtime:
-        """Opens `path`. ModelError for a file that is no model of jamd's, or `cuda` where there is none."""
+    def open(cls, path: Path, device: str = "auto", threads: int = 1, without_graphs: str = "") -> Runtime:
+        """Opens `path`; `without_graphs` says why CUDA shall not capture graphs, if it shall not.
+
+        ModelError for a file that is no model of jamd's, or `cuda` where there is none.
+        """
         if device not in DEVICES:
             raise ValueError(f"device must be one of {', '.join(DEVICES)}, not {device!r}")
         if not path.is_file():
             raise ModelError(f"There is no model file {path}.", "Name one with --model FILE.onnx.")
-        inference = _open(path, threads, [CPU] if device == "cpu" else [*_cuda(), CPU])
+        on_cuda = device != "cpu" and cuda.works()
+        if on_cuda and not without_graphs:
+            try:
+                return cls._with_graphs(path, threads)
+            except ModelError as error:  # perhaps of the file itself: it is opened again below
+                without_graphs = error.message
+        inference = _open(path, threads, [cuda.provider(graphs=False), CPU] if on_cuda else [CPU], TWO_LENGTHS)
         info = _info(inference, path)
         if CUDA in inference.get_providers():  # asked for and not there, it is left out silently
-            return cls(inference, info, "cuda", banks=2, rebind=True)
+            return cls(inference, info, "cuda", apart=True, without_graphs=without_graphs)
         if device == "cuda":
             raise ModelError(NO_CUDA, CUDA_HINT)
-        return cls(inference, info, "cpu", banks=1, rebind=False)
+        return cls(inference, info, "cpu")
+
+    @classmethod
+    def _with_graphs(cls, path: Path, threads: int) -> Runtime:
+        """On CUDA, ready to capture; ModelError where that cannot be."""
+        info = read_info(path)
+        columns = {f"R{ring}": info.capacity_of(ring) for ring in info.rings}
+        inference = _open(path, threads, [cuda.provider(graphs=True), CPU], columns)
+        shapes = {value.name: value.shape for value in inference.get_inputs()}
+        if CUDA not in inference.get_providers() or shapes["rotation"] != [info.capacity]:
+            raise ModelError(BEFORE_GRAPHS, EXPORT_HINT)
+        return cls(inference, _info(inference, path), "cuda", apart=True, graphs=True)
 
 
-def _open(path: Path, threads: int, providers: Sequence[Any]) -> Any:
+def _open(path: Path, threads: int, providers: list[Any], lengths: Mapping[str, int]) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = QUIET
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # an idle musician burns no CPU
+    for name, length in lengths.items():
+        options.add_free_dimension_override_by_name(name, length)
     try:
-        return ort.InferenceSession(str(path), options, providers=list(providers))
+        return ort.InferenceSession(str(path), options, providers=providers)
     except state.NotImplemented as error:
         raise ModelError(
-            f"onnxruntime {ort.__version__} is too old for {path}: {_first_line(error)}",
+            f"onnxruntime {VERSION} is too old for {path}: {first_line(error)}",
             "Install onnxruntime 1.25 or newer.",
         ) from error
     except ORT_ERRORS as error:
         raise ModelError(
-            f"{path} is not a model that can be loaded; it may be incomplete. {_first_line(error)}",
+            f"{path} is not a model that can be loaded; it may be incomplete. {first_line(error)}",
             EXPORT_HINT,
         ) from error
-
-
-def _cuda() -> list[Any]:
-    """CUDA with its options, if this onnxruntime was built with it."""
-    if CUDA not in ort.get_available_providers():
-        return []
-    ort.set_default_logger_severity(QUIET)
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it misses
-        ort.preload_dlls(msvc=False)  # finds CUDA libraries that pip has installed
-    return [(CUDA, {"use_tf32": "0"})]  # TF32 keeps 10 bits, and parity would be lost
 
 
 def _info(inference: Any, path: Path) -> ModelInfo:
@@ -107,7 +119,3 @@ def _info(inference: Any, path: Path) -> ModelInfo:
     if held != expected or not places | {"token", "first"} <= shapes.keys():
         raise ModelError(f"{path}: the graph is not what its metadata says.", EXPORT_HINT)
     return info
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

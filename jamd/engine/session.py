@@ -7,21 +7,23 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
+from jamd.engine.cuda import Graphs
 from jamd.engine.info import ModelInfo
+from jamd.engine.library import ORT_ERRORS, first_line
 from jamd.engine.memory import Memory, Spares
-from jamd.engine.ring import MAX_PIECE, Mark, Ring, Rings
-from jamd.engine.runtime import CUDA_HINT, ORT_ERRORS, Runtime
+from jamd.engine.ring import MAX_PIECE, Mark, Rings
+from jamd.engine.runs import Logits, Runs
+from jamd.engine.runtime import CUDA_HINT, Runtime
 from jamd.errors import ModelError
 
-Logits = NDArray[np.float32]
 WARM = (1, 8, MAX_PIECE)
 """Lengths that are run once at load; others pay about a millisecond the first time."""
+TRIED, TOLERANCE = 8, 1e-4
+"""Steps that captured graphs are tried with at load: enough that each is replayed; what they may differ in."""
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
@@ -35,21 +37,6 @@ class Snapshot:
     rings: Rings
 
 
-class _Places:
-    """What a run is told of a ring; the arrays stay where they are."""
-
-    def __init__(self, capacity: int) -> None:
-        self.slot = np.zeros(1, np.int64)
-        self.rotation = np.zeros(2, np.int64)
-        self.mask = np.zeros((MAX_PIECE, capacity), np.float32)
-
-    def fill(self, ring: Ring, length: int) -> None:
-        """For a run of the next `length` tokens."""
-        self.slot[0] = ring.slot
-        self.rotation[:] = ring.rotation(length)
-        ring.mask(self.mask[:length])
-
-
 class Session:
     """One stream of tokens through the model.
 
@@ -60,26 +47,25 @@ class Session:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._memory = Memory(runtime.info, runtime.device, runtime.banks)
+        self._memory = Memory(runtime.info, runtime.device, banks=2 if runtime.apart else 1)
         self._spares = Spares(runtime.info, runtime.device)
+        self._runs = Runs(runtime, self._memory)
         self._rings = Rings(runtime.info)
-        self._runs: dict[tuple[int, int, int], ort.IOBinding] = {}  # by length, rows asked for and bank
-        self._tokens = np.zeros(MAX_PIECE, np.int64)
-        self._first = np.zeros(1, np.int64)
-        self._places = {name: _Places(runtime.info.capacity_of(name)) for name in runtime.info.rings}
-        self._logits = np.zeros((MAX_PIECE, runtime.info.vocab_size), np.float32)
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "auto", threads: int = 1) -> Session:
+    def load(cls, path: str | Path, device: str = "auto", threads: int = 1, *, without_graphs: str = "") -> Session:
         """Opens a model file and runs it once; `device` is auto, cpu or cuda, `threads` of the CPU.
 
+        On CUDA steps are captured as graphs where that works, unless `without_graphs` says why they shall not be.
         ModelError for a file that is no model of jamd's, and for `cuda` where it does not work.
         """
-        runtime = Runtime.open(Path(path), device, threads)
+        runtime = Runtime.open(Path(path), device, threads, without_graphs)
         try:
             session = cls(runtime)
             session._warm_up()
         except ORT_ERRORS as error:  # the model is sound, or it would not have opened
+            if runtime.graphs:
+                return cls.load(path, device, threads, without_graphs=first_line(error))
             if device == "auto" and runtime.device == "cuda":
                 return cls.load(path, "cpu", threads)
             raise ModelError(f"{path} does not run on {runtime.device}: {error}", CUDA_HINT) from error
@@ -94,6 +80,12 @@ class Session:
     def device(self) -> str:
         """What really runs: `cpu` or `cuda`."""
         return self._runtime.device
+
+    @property
+    def runs_on(self) -> str:
+        """The same for people: on CUDA with a word on why steps are not captured, where they are not."""
+        reason = self._runtime.without_graphs
+        return f"{self.device} without graphs ({reason})" if reason else self.device
 
     @property
     def position(self) -> int:
@@ -176,51 +168,28 @@ class Session:
 
     def _run(self, tokens: NDArray[np.int64], rows: int) -> Logits:
         """Feeds one piece; logits after each of its last `rows` tokens, [rows, V]."""
-        length = len(tokens)
-        self._tokens[:length] = tokens
-        self._first[0] = length - rows
-        for name, ring in self._rings.by_name.items():
-            self._places[name].fill(ring, length)
-        self._runtime.inference.run_with_iobinding(self._binding(length, rows))
-        self._memory.flip()
-        self._rings.advance(length)
-        return self._logits[:rows]
-
-    def _binding(self, length: int, rows: int) -> ort.IOBinding:
-        """What such a run reads and writes: bound once, since the arrays stay where they are."""
-        key = length, rows, self._memory.current
-        run = self._runs.get(key)
-        if run is None:
-            run = self._runs[key] = self._bind(length, rows)
-        elif self._runtime.rebind:
-            self._bind_inputs(run, length)
-        return run
-
-    def _bind(self, length: int, rows: int) -> ort.IOBinding:
-        run = self._runtime.inference.io_binding()
-        self._bind_inputs(run, length)
-        run.bind_ortvalue_output("logits", ort.OrtValue.ortvalue_from_numpy(self._logits[:rows]))
-        memory = self._memory
-        for name, value in memory.banks[memory.current].items():
-            run.bind_ortvalue_input(name, value)
-        for name, value in memory.banks[memory.following].items():
-            run.bind_ortvalue_output(f"{name}_next", value)
-        return run
-
-    def _bind_inputs(self, run: ort.IOBinding, length: int) -> None:
-        inputs: dict[str, NDArray[Any]] = {
-            "token": self._tokens[:length],
-            "first": self._first,
-        }
-        for ring, places in self._places.items():
-            inputs |= {f"slot{ring}": places.slot, f"rotation{ring}": places.rotation}
-            inputs[f"mask{ring}"] = places.mask[:length]
-        for name, array in inputs.items():
-            run.bind_ortvalue_input(name, ort.OrtValue.ortvalue_from_numpy(array))
+        logits = self._runs.run(tokens, rows, self._rings)
+        self._rings.advance(len(tokens))
+        return logits
 
     def _warm_up(self) -> None:
         for length in WARM:
-            for _ in range(self._runtime.banks):
+            for _ in range(2 if self._runtime.apart else 1):
                 self._run(np.zeros(min(length, self.info.tgt_len), np.int64), rows=1)
             self.reset()
+        if self._runs.graphs:
+            self._try_graphs(self._runs.graphs)
         _ = self.snapshot(), self.snapshot()  # leaves two spares: an answer's ground, and a turn's
+
+    def _try_graphs(self, graphs: Graphs) -> None:
+        """RuntimeError unless replayed steps are what the same steps are uncaptured."""
+        replayed = self._tried()
+        with graphs.off():
+            plain = self._tried()
+        if not np.allclose(replayed, plain, atol=TOLERANCE):
+            raise RuntimeError("captured steps are not what they are uncaptured")
+
+    def _tried(self) -> Logits:
+        logits = np.stack([self.step(token) for token in range(TRIED)])
+        self.reset()
+        return logits

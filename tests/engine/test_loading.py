@@ -8,15 +8,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper
 
+from jamd.engine.cuda import CUDA
 from jamd.engine.info import ModelInfo
-from jamd.engine.memory import Memory
-from jamd.engine.runtime import CUDA, Runtime
+from jamd.engine.runtime import Runtime
 from jamd.engine.session import Session
 from jamd.errors import ModelError
 from jamd.remi import vocabulary
@@ -159,33 +157,6 @@ def test_cuda_where_there_is_none_is_refused_with_a_hint(model_path: Path) -> No
     assert "--device cpu" in error.hint
 
 
-def test_a_cuda_that_fails_when_it_runs_is_left_for_the_cpu(model_path: Path, monkeypatch) -> None:
-    """The provider loads, the first run fails: a driver too old, a card that is full."""
-    opened = Runtime.open
-
-    def broken(path: Path, device: str = "auto", threads: int = 1) -> Runtime:
-        runtime = opened(path, "cpu", threads)
-        return runtime if device == "cpu" else replace(runtime, inference=Failing(runtime.inference), device="cuda")
-
-    monkeypatch.setattr(Runtime, "open", broken)
-    monkeypatch.setattr("jamd.engine.session.Memory", lambda info, device, banks: Memory(info, "cpu", banks))
-    assert Session.load(model_path, "auto").device == "cpu"
-    assert "does not run on cuda" in refused(model_path, "cuda").message
-
-
-class Failing:
-    """An InferenceSession whose runs fail."""
-
-    def __init__(self, inference: ort.InferenceSession) -> None:
-        self._inference = inference
-
-    def io_binding(self) -> ort.IOBinding:
-        return self._inference.io_binding()
-
-    def run_with_iobinding(self, binding: ort.IOBinding) -> None:
-        raise ort.capi.onnxruntime_pybind11_state.Fail("CUDA failure 35")
-
-
 @pytest.mark.parametrize("device", ["auto", "cpu"])
 def test_loading_prints_nothing(model_path: Path, device: str) -> None:
     code = f"from jamd.engine.session import Session; Session.load({str(model_path)!r}, {device!r}).step(0)"
@@ -201,21 +172,6 @@ def test_the_engine_needs_neither_torch_nor_onnx(model_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd())
     assert done.stdout.strip() == "[]"
-
-
-def test_the_stream_is_the_same_on_cuda(model_path: Path) -> None:
-    if not has_cuda(model_path):
-        pytest.skip("there is no working CUDA device here; the CUDA path has not yet run on a GPU")
-    ids = np.random.default_rng(2).integers(0, TINY.vocab_size, 200).tolist()
-    cpu, cuda = Session.load(model_path, "cpu"), Session.load(model_path, "cuda")
-    for first in range(0, 200, 9):
-        assert np.abs(cpu.feed(ids[first : first + 9]) - cuda.feed(ids[first : first + 9])).max() < 1e-3
-    snapshot = cuda.snapshot()
-    told = cuda.step(1)
-    cuda.feed(ids)
-    cuda.restore(snapshot)
-    assert cuda.fork().step(1).tobytes() == told.tobytes()
-    assert np.abs(cpu.kv(150, 200)[0] - cuda.kv(150, 200)[0]).max() < 1e-3
 
 
 def test_info_is_frozen() -> None:

@@ -58,6 +58,7 @@ def test_rotation_brings_key_order_into_slot_order(info, position: int, length: 
     keys = np.arange(last - info.capacity + 1, last + 1)  # the last key last
     by_slot = np.concatenate([keys[cut:], keys[:cut]])
     assert (by_slot % info.capacity == np.arange(info.capacity)).all()
+    assert (keys[ring.columns(length)] == by_slot).all()
 
 
 @given(rings, st.data())

@@ -219,7 +219,7 @@ def test_what_belongs_to_another_model_is_refused(session, model_path: Path) -> 
 def test_two_banks_of_memory_give_the_same_bits_as_one(session, model_path: Path) -> None:
     """The way of CUDA, on the CPU: read one bank, write the other, change places, bind for every run."""
     one = Runtime.open(model_path, "cpu")
-    paired = Session(Runtime(one.inference, one.info, one.device, banks=2, rebind=True))
+    paired = Session(Runtime(one.inference, one.info, one.device, apart=True))
     for first in range(0, LENGTH, 23):
         a, b = (s.feed(IDS[first : first + 23]) for s in (session, paired))
         assert a.tobytes() == b.tobytes()
