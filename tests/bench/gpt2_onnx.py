@@ -1,7 +1,7 @@
 """GPT-2 with a KV cache in ONNX Runtime: a graph for one step, written node by node, and its session.
 
-Attention is the GroupQueryAttention operator, which onnxruntime-genai exports such models with: on a cache of 2048 it
-takes two thirds of the time of the standard Attention behind TensorScatter.
+Attention is the GroupQueryAttention operator, with which onnxruntime-genai plays such models: at a context of 2048 a
+step of M takes 0.7 of what it takes with the standard Attention behind TensorScatter.
 """
 
 from __future__ import annotations
