@@ -134,7 +134,7 @@ class Turn:
     )
     trade_bars: int = setting(4, "Bars of each turn in trade.", low=1, high=64)
     duet_commit_beats: float = setting(
-        1.0, "Beats before a beat of a duet at which jamd decides what it plays there.", low=0.75, high=16.0
+        0.5, "Beats before a beat of a duet at which jamd decides what it plays there.", low=0.1, high=16.0
     )
     duet_lookahead_beats: float = setting(
         1.0, "Beats behind that one which are planned with it, and played if the next plan is late.", low=0.0, high=16.0

@@ -103,7 +103,9 @@ def reading(piece: Piece, key: Key, rng: random.Random, *, train: bool) -> Readi
         voice=bool(piece.voice) and rng.random() < VOICE_SHARE,
     )
     together = duets.drawn(piece, key.duet_rng())
-    return drawn if together is None else replace(drawn, duet=together, voice=bool(piece.voice))
+    if together is None:
+        return drawn
+    return replace(drawn, duet=together, voice=bool(piece.voice), free_bpm=None)  # a duet needs a tempo
 
 
 def _free_bpm(piece: Piece, rng: random.Random) -> float | None:
@@ -125,6 +127,7 @@ def _shift(piece: Piece, key: Key) -> int:
 
 def log(piece: Piece, how: Reading, rng: random.Random) -> list[LogEntry]:
     """The log of a reading, from instant 0; empty when the piece has no note."""
+    piece = duets.opened(piece, how.duet) if how.duet else piece
     notes = _performed_notes(piece, how)
     if not notes:
         return []

@@ -9,23 +9,31 @@ from __future__ import annotations
 import random
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, replace
+from itertools import groupby, islice
 from typing import NamedTuple
 
 from jamd.music.events import Turn, TurnChange
+from jamd.remi.vocabulary import METRES, SLOT_TICKS
 from training.corpus.piece import PedalMove, Piece, Struck
 
-SHARE = 0.15
+SHARE = 0.3
 """Of the variants of pieces that have two voices."""
 LEAD_CALLS_SHARE = 0.7
 """A performer mostly plays the tune, and jamd the rest."""
 WHOLE_SHARE = 0.5
 """The others are duets from one change of turn to another."""
+OPENED_SHARE = 0.7
+"""Of the whole ones: live it is the performer who begins a duet, wherever in a piece, and jamd hears him alone."""
+ALONE_BARS = (1, 1, 1, 2, 2, 4)
+LATEST_ENTRY = 0.6
+"""A duet that is opened so begins in this part of the performer's notes."""
 SMALLEST_PART = 0.1
 """Of the notes: with less the voice is no partner."""
 UNISON_NS = 35_000_000
 """A key that both voices strike within this is struck once, by the tune (as long as a rolled chord may last)."""
+MAX_BAR_TICKS = max(metre.ticks for metre in METRES)
+_EARLY = SLOT_TICKS // 2
 _ALWAYS = 1 << 62
 
 
@@ -37,6 +45,10 @@ class Duet:
     """The channel of the tune: the sung voice, POP909's melody, else the first (the right hand)."""
     lead_turn: Turn
     whole: bool
+    alone_bars: int = 0
+    """So many bars the Call plays alone, from where it strikes at `entry` on, and nothing comes before; 0: as it is."""
+    entry: float = 0.0
+    """A share of the notes of the Call."""
 
     def turn_of(self, note: Struck) -> Turn:
         """Whose note this is."""
@@ -70,7 +82,12 @@ def drawn(piece: Piece, rng: random.Random) -> Duet | None:
     """Draws whether a variant is a duet, and how; never of a piece without beats or without two voices."""
     chosen, lead_calls, whole = rng.random() < SHARE, rng.random() < LEAD_CALLS_SHARE, rng.random() < WHOLE_SHARE
     lead = _lead(piece) if chosen else None
-    return None if lead is None else Duet(lead, Turn.CALL if lead_calls else Turn.RESPONSE, whole)
+    if lead is None:
+        return None
+    opened = whole and rng.random() < OPENED_SHARE
+    alone, entry = rng.choice(ALONE_BARS), rng.random() * LATEST_ENTRY
+    lead_turn = Turn.CALL if lead_calls else Turn.RESPONSE
+    return Duet(lead, lead_turn, whole, alone if opened else 0, entry if opened else 0.0)
 
 
 def _lead(piece: Piece) -> int | None:
@@ -81,6 +98,29 @@ def _lead(piece: Piece) -> int | None:
     lead = piece.voice[0].channel if piece.voice else min(n.channel for n in notes)
     share = sum(n.channel == lead for n in notes) / len(notes)
     return lead if SMALLEST_PART <= share <= 1 - SMALLEST_PART else None
+
+
+def opened(piece: Piece, duet: Duet) -> Piece:
+    """The piece as the duet begins it: from the bar of a note of the Call, which is alone at first."""
+    calls = sorted(n.on_ns for n in (*piece.notes, *piece.voice) if duet.turn_of(n) is Turn.CALL)
+    if not duet.alone_bars or not calls or piece.grid is None:
+        return piece
+    grid = piece.grid
+    first = grid.tick_at(calls[int(duet.entry * len(calls))]) + _EARLY
+    line = next(grid.bar_lines(first, first + 1))
+    ahead = grid.bar_lines(line, line + (duet.alone_bars + 1) * MAX_BAR_TICKS)
+    joins = next(islice(ahead, duet.alone_bars, None))
+    begin, join = (grid.time_at(tick - _EARLY) for tick in (line, joins))
+
+    def plays(note: Struck) -> bool:
+        return note.on_ns >= (begin if duet.turn_of(note) is Turn.CALL else join)
+
+    return replace(
+        piece,
+        notes=tuple(filter(plays, piece.notes)),
+        voice=tuple(filter(plays, piece.voice)),
+        pedal=tuple(move for move in piece.pedal if move.time_ns >= begin),
+    )
 
 
 def span_of(duet: Duet, turns: Sequence[TurnChange], rng: random.Random) -> Span:

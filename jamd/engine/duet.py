@@ -1,7 +1,7 @@
 """Duet: jamd plays along, each beat made from what was heard up to `commit_beats` before it, and the next few with it.
 
 A beat is made on a fork of the stream in which everything certain stands: what was performed, and jamd's notes up to
-that beat. Its plan replaces the one before from that beat on, and never yields. The stream itself, log and memory, is
+that beat. What the performer will do meanwhile is made up by the model and forgotten. Its plan replaces the one before from that beat on, and never yields. The stream itself, log and memory, is
 woven a little later, when it is known what both have played. After four bars without the performer jamd waits.
 """
 
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from jamd.engine.core import MS, Core, is_note_on
 from jamd.engine.improviser import Answer, Opening
 from jamd.engine.manners import State
-from jamd.engine.openings import HALF_SLOT, Group, groups, leading
+from jamd.engine.openings import HALF_SLOT, Group, groups, leading, parted
 from jamd.engine.pace import Estimate
+from jamd.engine.script import Script
 from jamd.engine.turns import STEP_TOKENS
 from jamd.engine.weave import Weave
 from jamd.music.events import Performed, Turn
@@ -180,28 +181,27 @@ class Duet:
         return soonest, max(self._asked(timeline), soonest, min(safe, timeline.metre.ticks))
 
     def _begin(self, tick: int, timeline: Timeline, now: int) -> None:
-        """Begins a beat, on a fork of the stream up to it: as if the performer did nothing until then."""
-        core, fork, beats = self.core, self._weave.fork(), 1 + self.core.manners.lookahead_beats
-        edge_ns = timeline.time_at(tick - HALF_SLOT)
+        """Begins a beat, on a fork of the stream up to it; what the performer does until then is made up with it."""
+        core, fork, manners = self.core, self._weave.fork(), self.core.manners
+        place, edge_ns = fork.encoder.place, timeline.time_at(tick - HALF_SLOT)
         fork.until(edge_ns)
-        fork.pass_to(Turn.RESPONSE, max(edge_ns, fork.last_ns + 1))
-        tail = fork.encoder.advance(edge_ns)
-        place = fork.encoder.place
-        if place.turn is not Turn.RESPONSE:
-            return  # a slot of the performer's is still open there: a beat later it is not
-        bars, slot = leading(place, tick)
-        end = tick + int(beats * timeline.metre.beat_ticks)
-        changes = core.changes(timeline)
-        opening = Opening(place, bars, end, core.turns, earliest=slot, joins=True, changes=changes)
+        ripe_ns = edge_ns + timeline.metre.beat_ticks * timeline.ns_per_quarter // TICKS_PER_QUARTER
+        told, place, ours = parted(fork.encoder.advance(ripe_ns), place, timeline.tick_at(now))
+        bars, slot = leading(place, timeline.tick_at(now) + v.SLOT_TICKS)
+        end = tick + int((1 + manners.lookahead_beats) * timeline.metre.beat_ticks)
+        script, changes = Script(ours, tick, joins=self._is_out(now)), core.changes(timeline)
+        opening = Opening(place, bars, end, core.turns, earliest=slot, script=script, changes=changes)
         core.turns += 1
-        self._making = _Beat(tick, core.improviser.begin(tail, opening), now)
+        self._making = _Beat(tick, core.improviser.begin(told, opening), now)
 
     def _hand_on(self, beat: _Beat, now: int) -> None:
         """The beat and those behind it replace what was planned for them."""
         core, timeline = self.core, self._timeline
         bar_ns = timeline.metre.ticks * timeline.ns_per_quarter // TICKS_PER_QUARTER
         self._takes.add(min(now - beat.begun_ns, bar_ns))  # more is no pace but a disturbance
-        made = list(groups(beat.answer.ids, beat.answer.opening.place))
+        said = groups(beat.answer.ids, beat.answer.opening.place)
+        once = {group.tick: group for group in reversed(list(said)) if group.tick >= beat.tick}
+        made = list(reversed(once.values()))  # a slot that it comes back to stays as it was
         self._drop_beat()
         from_ns = timeline.time_at(beat.tick - HALF_SLOT)
         if from_ns < now + LATE_NS:
@@ -244,6 +244,11 @@ class Duet:
             core.remember(time_ns)
         else:
             core.struck(time_ns)
+
+    def _is_out(self, now: int) -> bool:
+        """Whether jamd has been silent for a bar."""
+        timeline = self._timeline
+        return now - self._sound_ns > timeline.metre.ticks * timeline.ns_per_quarter // TICKS_PER_QUARTER
 
     def _rests(self, now: int) -> bool:
         timeline = self._timeline

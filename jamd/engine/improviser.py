@@ -6,13 +6,15 @@ Knows the model, the grammar and the length of an answer; knows no clock, no por
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from jamd.engine.sampling import Sampler
+from jamd.engine.script import Script
 from jamd.engine.session import Session, Snapshot
 from jamd.music.charts import Changes
+from jamd.music.events import Turn
 from jamd.music.note import Note, Pedal
 from jamd.music.timeline import TICKS_PER_QUARTER, Metre
 from jamd.remi import vocabulary as v
@@ -31,7 +33,8 @@ WHOLE = 1 << 62
 RING_TICKS = TICKS_PER_QUARTER
 """So far may a last note ring over the end of an answer."""
 
-_PLACES = np.isin(np.arange(v.SIZE), [v.BAR, *range(v.POSITION.first, v.POSITION.first + len(v.POSITION))])
+_TURNS = (v.CALL, v.RESPONSE)
+_PLACES = np.isin(np.arange(v.SIZE), [v.BAR, v.CALL, v.RESPONSE, *range(v.POSITION.first, v.POSITION.first + len(v.POSITION))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,8 @@ class Opening:
     """So far may a last note ring over the end."""
     downbeat: int | None = None
     """A tick to enter on exactly: what stands in its slot has no Micro."""
-    joins: bool = False
-    """True in a duet: it may be silent, leaves the pedal alone, and ends nothing of the performer's."""
+    script: Script | None = None
+    """In a duet: what is certain of it. Both voices are said, either may be silent, and the pedal is left alone."""
     changes: Changes | None = None
     """The chords that it says, each at its beat."""
 
@@ -83,7 +86,7 @@ class Answer:
         self.done = False
         self._grammar, self._guard = grammar, guard
         self._decoder = Decoder(opening.place)
-        self._sounded = opening.joins
+        self._sounded = opening.script is not None
 
     @property
     def sampled(self) -> int:
@@ -98,16 +101,20 @@ class Answer:
     def allowed(self) -> np.ndarray:
         """[V] bool: what may come next. The first slot is not left without a note: the entry must be heard."""
         mask = self._grammar.allowed()
-        if self.opening.joins:
-            mask[v.PEDAL_ON] = False
         if self.sampled == 0 and not (self.ids and self.ids[-1] in v.POSITION):
             mask &= _PLACES  # it adds nothing to the slot that it finds
+        earliest = 0
+        if self.opening.script:
+            mask[v.PEDAL_ON] = False
+            if self.ids and self.ids[-1] in _TURNS:
+                mask[list(_TURNS)] = False
+            earliest = self.opening.script.narrow(mask, self._decoder.place)
         if self._decoder.place.tick == self.opening.downbeat:
             mask[v.MICRO.first : v.MICRO.first + len(v.MICRO)] = False
         if self.ids and self.ids[-1] in v.NOTE_ON:
             left = max(self.opening.end_tick + self.opening.ring - self._decoder.place.tick, v.MIN_DURATION)
             mask[v.duration_token(left) + 1 : v.DURATION_OPEN] = False
-        self._guard.narrow(mask, self._grammar)
+        self._guard.narrow(mask, self._grammar, earliest)
         if not self._sounded and self.sampled >= 0:
             sounding = mask.copy()
             sounding[v.BAR] = False
@@ -124,6 +131,11 @@ class Answer:
         if token in v.POSITION:
             return place.bar_tick + v.POSITION.index(token) * v.SLOT_TICKS >= self.opening.end_tick
         return False
+
+    def scripted(self, token: int) -> tuple[int, ...]:
+        """What is certain to come before `token`."""
+        script = self.opening.script
+        return script.instead(token, self._decoder.place, self._grammar.open_pitches) if script else ()
 
     def not_before(self, slot: int) -> None:
         """No Position of this bar before `slot`."""
@@ -147,7 +159,7 @@ class Answer:
 
     def finish(self) -> list[Note | Pedal]:
         """Ends the answer legally, with the pedal up; returns what that completes."""
-        ending = () if self.opening.joins else closing(self._grammar)
+        ending = () if self.opening.script else closing(self._grammar)
         events = [event for token in ending for event in self.take(token)]
         self.done = True
         return events + list(self._decoder.finish())
@@ -212,7 +224,8 @@ class Improviser:
             grammar.advance(token)
             trail.feed(token)
         guard = Guard(self.fences, opening.changes, opening.place, trail.notes(opening.place))
-        self.answer = Answer(opening, grammar.sampling(self._bounds), guard)
+        bounds = replace(self._bounds, turns=opening.script is not None)
+        self.answer = Answer(opening, grammar.sampling(bounds), guard)
         given = [*tail, *opening.first]
         self._logits = self._session.feed(given) if given else self._heard
         for token in opening.first:
@@ -226,6 +239,9 @@ class Improviser:
         if answer is None or answer.done or self._logits is None:
             return []
         token = self.sampler.choose(self._logits, answer.allowed(), answer.opening.turn, len(answer.ids))
+        if scripted := answer.scripted(token):
+            self._logits = self._session.feed(scripted)
+            return [event for given in scripted for event in answer.take(given)]
         if answer.ends_before(token):
             before = len(answer.ids)
             events = answer.finish()

@@ -38,7 +38,7 @@ class Manners:
     """Bars of each turn in trade."""
     lookahead_beats: float = 1.0
     """So far, behind what is certain, reaches a plan of a duet."""
-    commit_beats: float = 1.0
+    commit_beats: float = 0.5
     """So near to its beginning the next beat of a duet becomes certain."""
     handover_cc: int = SOSTENUTO
     """The controller that hands over in the mode continue."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from jamd.music.events import Turn
 from jamd.music.note import Note
 from jamd.remi import vocabulary as v
 from jamd.remi.cursor import Cursor
@@ -12,6 +13,7 @@ from jamd.remi.decoder import Decoder
 from jamd.remi.place import Place
 
 HALF_SLOT = v.SLOT_TICKS // 2
+_TURNS = (v.CALL, v.RESPONSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +58,15 @@ class Group:
 
 
 def groups(ids: Iterable[int], place: Place) -> Iterator[Group]:
-    """The slots of an answer that begins at `place`."""
+    """The slots of an answer that begins at `place`; what stands in a Call is none of it."""
     cursor, tick, items = Cursor(place), 0, list[int]()
     for token in ids:
         cursor.feed(token)
-        if token == v.BAR or token in v.POSITION or token in v.TIME_SIGNATURE:
+        if token in _TURNS or token == v.BAR or token in v.POSITION or token in v.TIME_SIGNATURE:
             if items:
                 yield Group(tick, tuple(items))
             tick, items = cursor.tick, []
-        else:
+        elif cursor.turn is Turn.RESPONSE:
             items.append(token)
     if items:
         yield Group(tick, tuple(items))
@@ -80,6 +82,18 @@ def leading(place: Place, tick: int) -> tuple[tuple[int, ...], int]:
     """The Bars to the slot at `tick`, and the slot."""
     bars, slot = steps(place, tick)
     return (v.BAR,) * bars, slot
+
+
+def parted(ids: Sequence[int], place: Place, tick: int) -> tuple[tuple[int, ...], Place, list[Group]]:
+    """The tokens behind `place` that speak of the time up to a tick, where they end, and jamd's groups after it."""
+    cursor, reached, end = Cursor(place), place, 0
+    for at, token in enumerate(ids, 1):
+        cursor.feed(token)
+        if cursor.place.tick > tick:
+            break
+        if token not in _TURNS:
+            reached, end = cursor.place, at
+    return tuple(ids[:end]), reached, list(groups(ids[end:], reached))
 
 
 def kept(ids: Iterable[int], place: Place, tick: int) -> list[Group]:

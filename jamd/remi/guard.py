@@ -12,6 +12,7 @@ import numpy as np
 
 from jamd.music.charts import Changes
 from jamd.music.chords import NO_CHORD
+from jamd.music.events import Turn
 from jamd.music.note import Note
 from jamd.music.symbols import Symbol
 from jamd.remi import vocabulary as v
@@ -62,11 +63,15 @@ class Guard:
     # what is said
 
     def take(self, token: int, grammar: Grammar) -> None:
-        """Goes on by a token that the grammar has taken."""
+        """Goes on by a token that the grammar has taken; of the performer's it only counts the bars."""
         self._last = v.family_of(token)
         self._cursor.feed(token)
-        if token in v.NOTE_ON:
-            self._pitch = v.NOTE_ON.index(token)
+        if token == v.BAR:
+            self._read_bar()
+        elif grammar.turn is Turn.CALL:
+            return
+        elif token in v.NOTE_ON:
+            self._pitch, self._due = v.NOTE_ON.index(token), None
         elif token in v.NOTE_DURATION and token != v.DURATION_OPEN:
             self._crowd.strike(self._pitch, v.duration_ticks(token))
         elif token in v.POSITION:
@@ -75,8 +80,6 @@ class Guard:
             self._due = said[-1] if said and said[-1] != grammar.chord else None
         elif token in v.CHORD:
             self._due = None
-        elif token == v.BAR:
-            self._read_bar()
 
     def _read_bar(self) -> None:
         """What chart and fences say of the bar that begins, by slots. A beat stands in the slot nearest to it."""
@@ -105,12 +108,17 @@ class Guard:
 
     # what may come
 
-    def narrow(self, mask: Mask, grammar: Grammar) -> None:
-        """Takes away from `mask`, the grammar's, what fences and chart forbid; something is always left."""
+    def narrow(self, mask: Mask, grammar: Grammar, earliest: int = 0) -> None:
+        """Takes away from `mask`, the grammar's, what fences and chart forbid; something is always left.
+
+        The performer is free, but where there is a chart he names no chords; before the slot `earliest` nobody does.
+        """
         last = self._last
         if self._plain and self._changes is None:
             return
-        if last is v.NOTE_VELOCITY:
+        if grammar.turn is Turn.CALL:
+            mask[_CHORDS] &= self._changes is None
+        elif last is v.NOTE_VELOCITY:
             mask[_NOTE_ONS] &= self._pitches[self._cursor.position]
         elif last is v.MICRO:
             mask[_VELOCITIES] &= self._loud
@@ -125,7 +133,7 @@ class Guard:
             if self._cursor.position >= 0:
                 self._narrow_items(mask, grammar)
             if last is not v.POSITION:
-                self._narrow_places(mask, grammar)
+                self._narrow_places(mask, grammar, earliest)
             if not mask.any():
                 mask[self._any_chord(grammar) if last is v.POSITION else v.BAR] = True
 
@@ -141,7 +149,7 @@ class Guard:
         else:
             mask[_VELOCITIES] = False
 
-    def _narrow_places(self, mask: Mask, grammar: Grammar) -> None:
+    def _narrow_places(self, mask: Mask, grammar: Grammar, earliest: int) -> None:
         """Positions where a note can be struck, and none behind a beat whose chord is not said yet."""
         positions = mask[_POSITIONS]
         positions &= self._open_slots(grammar.free)
@@ -150,7 +158,7 @@ class Guard:
         if floor is None:
             return
         for slot, name in self._names:
-            if slot >= floor and name != grammar.chord:
+            if slot >= max(floor, earliest) and name != grammar.chord:
                 positions[slot + 1 :] = False
                 positions[slot] = True
                 mask[v.BAR] = False

@@ -140,14 +140,13 @@ class Stand(Band):
         return len(self.whats("beat_left_out"))
 
 
-def duet(session: Session, excerpt: Excerpt, seed: int, chart: Chart | None) -> tuple[Sounds, int]:
+def duet(session: Session, excerpt: Excerpt, seed: int, chart: Chart | None, commit: float) -> tuple[Sounds, int]:
     """What jamd plays along, and how many beats it left out."""
     session.reset()
     settings = Settings()
     sampling, turn = settings.sampling, settings.turn
     sampler = Sampler(sampling.temperature, sampling.top_p, sampling.min_p, seed)
-    ahead, commit = turn.duet_lookahead_beats, turn.duet_commit_beats
-    manners = Manners(mode="duet", lookahead_beats=ahead, commit_beats=commit, chart=chart)
+    manners = Manners(mode="duet", lookahead_beats=turn.duet_lookahead_beats, commit_beats=commit, chart=chart)
     band = Stand(manners, Improviser(session, sampler, LIVE))
     grid, shift = excerpt.grid, START - excerpt.grid.time_at(excerpt.start)
     for timeline in grid.timelines(excerpt.start):
@@ -224,6 +223,8 @@ def main() -> None:
     parser.add_argument("--bars", default=16, type=int)
     parser.add_argument("--part", default="melody", choices=("melody", "rest"), help="what the performer plays")
     parser.add_argument("--chart", action="store_true", help="also with the song's chords as a chart")
+    commit = Settings().turn.duet_commit_beats
+    parser.add_argument("--commit", default=commit, type=float, help="beats before a beat at which it is made")
     options = parser.parse_args()
     began, session = time.perf_counter(), Session.load(options.model, "cpu")
     chosen = excerpts(options.data, options.songs, options.bars, options.part)
@@ -233,7 +234,7 @@ def main() -> None:
         others = [tones for other in chosen if other is not excerpt for tones in other.chords.values()]
         parts = dict[str, Sounds]()
         for name, chart in {"jamd": None, **({"charted": excerpt.chart} if options.chart else {})}.items():
-            parts[name], late = duet(session, excerpt, number + 1, chart)
+            parts[name], late = duet(session, excerpt, number + 1, chart, options.commit)
             left_out += late
         parts |= {"second": excerpt.inside(excerpt.second), "performer": excerpt.inside(excerpt.performer)}
         for name, sounds in parts.items():

@@ -34,4 +34,6 @@ class FakeSession:
 
     def _logits(self) -> np.ndarray:
         rng = np.random.default_rng([len(self.ids), *self.ids[-6:]])
-        return rng.normal(size=v.SIZE).astype(np.float32)
+        logits = rng.normal(size=v.SIZE).astype(np.float32)
+        logits[v.RESPONSE] += 3  # where both may play it likes to
+        return logits

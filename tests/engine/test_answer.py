@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from jamd.engine.improviser import Answer, Improviser, Opening
 from jamd.engine.sampling import Sampler
+from jamd.engine.script import Script
 from jamd.music.charts import Changes, Chart, beats_of
 from jamd.music.events import Turn
 from jamd.music.note import Note
@@ -245,7 +246,7 @@ def test_a_piece_adds_nothing_to_the_slot_that_it_finds() -> None:
     grammar = Grammar.at(place, bounds=LIVE)
     for token in note:
         grammar.advance(token)
-    opening = Opening(replace(place, position=4), (), 1920, 1, joins=True)
+    opening = Opening(replace(place, position=4), (), 1920, 1, script=Script((), 0))
     joined = Answer(opening, grammar, Guard(Fences(), None, opening.place))
     mended = Case(Fences(), None, Opening(place, note, 1920, 1), None, ()).answer()
     for answer in (joined, mended):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from jamd.engine.openings import groups, kept, leading, spelled
+from jamd.music.events import Turn
 from jamd.music.note import Note
 from jamd.remi import vocabulary as v
 from jamd.remi.place import Place
 
-START = Place(0, position=-1)
+START = Place(0, position=-1, turn=Turn.RESPONSE)
 
 
 def note(pitch: int, ticks: int = 120) -> list[int]:
@@ -47,6 +50,6 @@ def test_bars_lead_to_a_slot() -> None:
 
 
 def test_what_the_place_has_passed_is_left_out_but_right_behind_a_turn() -> None:
-    ids, reached = spelled(Place(0, position=20), groups(IDS, START))
+    ids, reached = spelled(replace(START, position=20), groups(IDS, START))
     assert ids[0] == v.POSITION.id(20) and v.POSITION.id(12) not in ids
     assert (reached.bar_tick, reached.position) == (2 * 1920, 3)

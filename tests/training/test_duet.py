@@ -19,7 +19,7 @@ from jamd.remi.grammar import Grammar
 from training.augment import Key, Reading, log, reading, variant_log
 from training.corpus.grid import BarMark, Grid, tempi_through
 from training.corpus.piece import PedalMove, Piece, Struck
-from training.duet import SHARE, UNISON_NS, Duet, drawn, pedal_around, span_of, strikes
+from training.duet import ALONE_BARS, LATEST_ENTRY, OPENED_SHARE, SHARE, UNISON_NS, Duet, drawn, pedal_around, span_of, strikes
 
 BEAT = 500_000_000
 GRID = Grid(tempi_through([(0, 0.0), (480 * 400, 400 * 0.5e9)]), (BarMark(0, FOUR_FOUR),))
@@ -137,11 +137,42 @@ def test_duets_are_shared_out_as_told_and_change_nothing_for_other_variants() ->
         told = reading(song(8), key, key.rng(), train=True)
         kinds[told.duet and (told.duet.lead_turn, told.duet.whole)] += 1
         solo = replace(song(8), notes=tuple(n._replace(channel=0) for n in song(8).notes))
-        assert replace(told, duet=None) == reading(solo, key, key.rng(), train=True)
+        alone = reading(solo, key, key.rng(), train=True)
+        assert replace(told, duet=None) == (replace(alone, free_bpm=None) if told.duet else alone)
     together = 2000 - kinds[None]
     assert 0.8 * SHARE < together / 2000 < 1.2 * SHARE
     assert 0.6 < sum(kinds[Turn.CALL, whole] for whole in (True, False)) / together < 0.8
     assert 0.4 < sum(kinds[turn, True] for turn in Turn) / together < 0.6
+
+
+@pytest.mark.parametrize("tune", Turn)
+@pytest.mark.parametrize("entry", [0.0, 0.3, 0.6])
+@pytest.mark.parametrize("bars", [1, 4])
+def test_whoever_calls_opens_the_duet_in_a_bar_of_his_and_is_alone_for_so_many_bars(
+    tune: Turn, entry: float, bars: int
+) -> None:
+    piece, who = song(), Duet(TUNE, tune, whole=True, alone_bars=bars, entry=entry)
+    entries = log(piece, replace(WHOLE, duet=who), random.Random(0))
+    played = by_turn(entries)
+    calls = [n for n in piece.notes if who.turn_of(n) is Turn.CALL]
+    bar = 4 * BEAT
+    start = calls[int(entry * len(calls))].on_ns // bar * bar
+    kept = [n for n in piece.notes if n.on_ns >= start + (0 if who.turn_of(n) is Turn.CALL else bars * bar)]
+    assert len(kept) == sum(map(len, played.values()))
+    assert min(e.time_ns for e in played[Turn.RESPONSE]) > bars * bar - BEAT // 100
+    assert min(e.time_ns for e in played[Turn.CALL]) < bar
+    grammar = Grammar()
+    for token in tokenize(entries):
+        grammar.advance(token)
+    assert grammar.complete
+
+
+def test_duets_that_the_call_opens_are_as_many_as_told() -> None:
+    told = [duet for seed in range(3000) if (duet := drawn(song(), random.Random(seed))) and duet.whole]
+    opened = [duet for duet in told if duet.alone_bars]
+    assert 0.8 * OPENED_SHARE < len(opened) / len(told) < 1.2 * OPENED_SHARE
+    assert {duet.alone_bars for duet in opened} == set(ALONE_BARS)
+    assert all(0 <= duet.entry < LATEST_ENTRY for duet in opened)
 
 
 def test_a_sung_voice_takes_part_in_every_duet_and_leads_it() -> None:
