@@ -1,8 +1,9 @@
-"""Duet: jamd plays along, each beat made from what was heard up to `commit_beats` before it, and the next few with it.
+"""Duet: jamd plays along, each beat made from what was heard up to `commit_beats` before it, and the next with it.
 
 A beat is made on a fork of the stream in which everything certain stands: what was performed, and jamd's notes up to
-that beat. What the performer will do meanwhile is made up by the model and forgotten. Its plan replaces the one before from that beat on, and never yields. The stream itself, log and memory, is
-woven a little later, when it is known what both have played. After four bars without the performer jamd waits.
+that beat. What the performer will do meanwhile is made up by the model and forgotten. Its plan replaces the one before
+from that beat on, and never yields. The stream itself, log and memory, is woven a little later, when it is known what
+both have played. After four bars without the performer jamd waits.
 """
 
 from __future__ import annotations

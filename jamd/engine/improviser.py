@@ -14,7 +14,6 @@ from jamd.engine.sampling import Sampler
 from jamd.engine.script import Script
 from jamd.engine.session import Session, Snapshot
 from jamd.music.charts import Changes
-from jamd.music.events import Turn
 from jamd.music.note import Note, Pedal
 from jamd.music.timeline import TICKS_PER_QUARTER, Metre
 from jamd.remi import vocabulary as v
@@ -34,7 +33,8 @@ RING_TICKS = TICKS_PER_QUARTER
 """So far may a last note ring over the end of an answer."""
 
 _TURNS = (v.CALL, v.RESPONSE)
-_PLACES = np.isin(np.arange(v.SIZE), [v.BAR, v.CALL, v.RESPONSE, *range(v.POSITION.first, v.POSITION.first + len(v.POSITION))])
+_POSITIONS = range(v.POSITION.first, v.POSITION.first + len(v.POSITION))
+_PLACES = np.isin(np.arange(v.SIZE), [v.BAR, *_TURNS, *_POSITIONS])
 
 
 @dataclass(frozen=True, slots=True)

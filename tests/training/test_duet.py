@@ -19,7 +19,18 @@ from jamd.remi.grammar import Grammar
 from training.augment import Key, Reading, log, reading, variant_log
 from training.corpus.grid import BarMark, Grid, tempi_through
 from training.corpus.piece import PedalMove, Piece, Struck
-from training.duet import ALONE_BARS, LATEST_ENTRY, OPENED_SHARE, SHARE, UNISON_NS, Duet, drawn, pedal_around, span_of, strikes
+from training.duet import (
+    ALONE_BARS,
+    LATEST_ENTRY,
+    OPENED_SHARE,
+    SHARE,
+    UNISON_NS,
+    Duet,
+    drawn,
+    pedal_around,
+    span_of,
+    strikes,
+)
 
 BEAT = 500_000_000
 GRID = Grid(tempi_through([(0, 0.0), (480 * 400, 400 * 0.5e9)]), (BarMark(0, FOUR_FOUR),))
