@@ -6,28 +6,48 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import jack
 import pytest
 
-from jamd.music.events import Performed
+from jamd.music.events import Kind, LogEntry, Performed
 from jamd.music.log import read_log
 from jamd.music.timeline import Timeline
-from tests.daemon.live import jamd, scale, wait_until
-from tests.daemon.peers import RATE, Instrument, closing, connect
+from tests.daemon.live import Jamd, jamd, scale, wait_until
+from tests.daemon.peers import RATE, Heard, Instrument, Monitor, closing, connect
 from tests.daemon.stage import CALL
-from tests.jack import jack_is_required
+from tests.jack import jack_is_required, jack_up, need_jackd
 
-pytestmark = pytest.mark.usefixtures("impatient_server")
+pytestmark = pytest.mark.usefixtures("even_server")
 
 VIRTUAL = ("--in", "virtual:Partner", "--out", "virtual:Partner", "--bars", "1")
-WINDOWS = 6
-"""The dummy driver of a busy machine stands still for moments, and the clock with it: the best second counts."""
+START, CLOCK = b"\xfa", b"\xf8"
+TICKS_A_SECOND = 960
+"""At 120 quarters a minute."""
+LONG_CALL = 4 * CALL
+"""Four quarters of music."""
+CLOSE = 24
+"""Ticks, 25 milliseconds: a tempo 2.5 % off is further away at the end of the notes."""
+TAKES = 4
+"""A busy machine holds the wire up for moments: then once more."""
+
+
+def _log(folder: Path) -> list[LogEntry]:
+    """What stands in the recording so far."""
+    return read_log(next((folder / "jams").glob("*.jsonl")))
+
+
+@pytest.fixture(scope="module")
+def even_server() -> Iterator[None]:
+    """A JACK server whose frames go by in time on a busy machine too: in short periods the dummy driver loses some."""
+    need_jackd()
+    with jack_up(period=512, timeout_ms=30):
+        yield
 
 
 @contextmanager
@@ -52,39 +72,60 @@ def midi_clock(bpm: int, port: str, *options: str) -> Iterator[jack.Client]:
         process.wait(5)
 
 
-def _quarters(timelines: list[Timeline], since: tuple[int, int], until: tuple[int, int]) -> float:
-    """Quarters that went by on the Timelines between two instants, which stand behind their frames."""
-    ticks = [[t for t in timelines if t.time_ns <= at][-1].tick_at(at) for _, at in (since, until)]
-    return (ticks[1] - ticks[0]) / 480
+def _off(heard: list[Heard], log: list[LogEntry]) -> list[int]:
+    """How many ticks the notes since the last start stand in the log behind where the clock had them, in its bar.
+
+    Where the clock had them is read in frames, from a port on which both could be heard.
+    """
+    heard = heard[max(i for i, event in enumerate(heard) if event.data == START) :]
+    first = next(event.frame for event in heard if event.data == CLOCK)
+    frames = [event.frame for event in heard if event.note_on]
+    stamps = [note.time_ns for note in _note_ons(log)][-len(frames) :]
+    timelines = [entry for entry in log if isinstance(entry, Timeline)]
+    off = []
+    for frame, stamp in zip(frames, stamps, strict=True):
+        holds = [t for t in timelines if t.time_ns <= stamp][-1]
+        true = (frame - first) * TICKS_A_SECOND // RATE
+        off.append((holds.tick_at(stamp) - holds.downbeat - true + 960) % 1920 - 960)
+    return off
+
+
+def _note_ons(log: list[LogEntry]) -> list[Performed]:
+    return [entry for entry in log if isinstance(entry, Performed) and entry.kind is Kind.NOTE_ON]
+
+
+def _perform(keyboard: Instrument, synth: Monitor, daemon: Jamd, transport: jack.Client) -> list[int]:
+    """The song from its start, until a long call has been played to it; how far off its notes stand in the log."""
+    told, played = len(daemon.events("transport")), len(_note_ons(_log(daemon.folder)))
+    transport.transport_frame = 0
+    wait_until(lambda: transport.transport_frame == 0, "the song's beginning")
+    transport.transport_start()
+    wait_until(lambda: len(daemon.events("transport")) == told + 1, "the song to roll")
+    daemon.wait_for("clock")
+    keyboard.play(scale(LONG_CALL))
+    notes = played + len(LONG_CALL)
+    wait_until(lambda: sum(event.note_on for event in synth.heard()) == notes, "the notes on the port")
+    wait_until(lambda: len(_note_ons(_log(daemon.folder))) == notes, "the notes in the log")
+    transport.transport_stop()
+    wait_until(lambda: len(daemon.events("transport")) == told + 2, "the song to stop")
+    return _off(synth.heard(), _log(daemon.folder))
 
 
 def test_the_log_has_the_clocks_tempo_and_its_bars_from_its_start(tmp_path: Path, model: Path) -> None:
-    keyboard = Instrument("Keyboard")
-    with closing(keyboard), jamd(tmp_path, *VIRTUAL, model=model) as daemon:
+    keyboard, synth, takes = Instrument("Keyboard"), Monitor(tmp_path), list[list[int]]()
+    with closing(keyboard, synth), jamd(tmp_path, *VIRTUAL, model=model) as daemon:
         daemon.wait_ready()
-        connect("Keyboard:out", "Partner-in:in")
+        for port in ("Partner-in:in", "Synth:input"):
+            connect("Keyboard:out", port)
         with midi_clock(120, "Partner-in:in") as transport:
-            transport.transport_start()
-            assert daemon.wait_for("transport")["rolling"]
-            daemon.wait_for("clock")
-            keyboard.play(scale(CALL))
-            seconds = []  # frames that the server has counted, and when
-            for _ in range(WINDOWS + 1):
-                time.sleep(1)
-                seconds.append((transport.transport_frame, time.monotonic_ns()))
-            transport.transport_stop()
-            wait_until(lambda: len(daemon.events("transport")) == 2, "the song to stop")
+            connect("jack_midi_clock:mclk_out", "Synth:input")
+            while not takes or (median(map(abs, takes[-1])) > CLOSE and len(takes) < TAKES):
+                takes.append(_perform(keyboard, synth, daemon, transport))
         assert daemon.end() == 0
-        rolls = [(event["t_ns"], event["rolling"]) for event in daemon.events("transport")]
-    log = read_log(next((tmp_path / "jams").glob("*.jsonl")))
-    timelines = [entry for entry in log if isinstance(entry, Timeline)]
+        assert [event["rolling"] for event in daemon.events("transport")] == [True, False] * len(takes)
+    timelines = [entry for entry in _log(tmp_path) if isinstance(entry, Timeline)]
     assert all(new.tick == old.tick_at(new.time_ns) for old, new in pairwise(timelines))
-    assert [rolling for _, rolling in rolls] == [True, False]
-    off = [abs(_quarters(timelines, a, b) - (b[0] - a[0]) / RATE * 120 / 60) for a, b in pairwise(seconds)]
-    assert min(off) <= 0.05, off  # quarters in a second: two of them, so 2.5 %
-    bar = (timelines[0].tick_at(rolls[0][0]) - timelines[0].downbeat) % 1920
-    assert min(bar, 1920 - bar) <= 40  # ticks of a millisecond: the port may hold up the first clock
-    assert sum(isinstance(entry, Performed) for entry in log) >= 2 * len(CALL)
+    assert median(map(abs, takes[-1])) <= CLOSE, takes
 
 
 def test_a_new_wire_goes_on_with_the_clock_and_no_tick_jumps(tmp_path: Path, model: Path) -> None:
@@ -106,8 +147,7 @@ def test_a_new_wire_goes_on_with_the_clock_and_no_tick_jumps(tmp_path: Path, mod
             wait_until(lambda: len(daemon.events("note_in")) == 2 * len(CALL), "the notes")
         assert daemon.end() == 0
         assert len(daemon.pids("brain")) == 1
-    log = read_log(next((tmp_path / "jams").glob("*.jsonl")))
-    timelines = [entry for entry in log if isinstance(entry, Timeline)]
+    timelines = [entry for entry in _log(tmp_path) if isinstance(entry, Timeline)]
     assert len(timelines) >= 2 and len({t.downbeat for t in timelines}) == 1
     assert all(new.tick == old.tick_at(new.time_ns) for old, new in pairwise(timelines))
 
