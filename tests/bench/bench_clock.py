@@ -26,7 +26,9 @@ from jamd.midi.clock_pulse import Pulse
 from jamd.music.log import read_log
 from jamd.music.timeline import Timeline
 from tests.midi.clock_sources import (
+    CLOCK,
     MS,
+    TICKS,
     Sent,
     clocks,
     follow,
@@ -88,10 +90,10 @@ def microseconds_a_clock() -> float:
 
 
 def live(seconds: float, jitter: int) -> dict[str, float]:
-    """jack_midi_clock at 120 into the daemon: its Timelines against the server's own count of frames."""
+    """jack_midi_clock at 120 into the daemon: its Timelines against the clocks, in the server's count of frames."""
     from jamd.config import SHIPPED_MODEL
     from tests.daemon.live import jamd, scale
-    from tests.daemon.peers import RATE, Instrument, closing, connect
+    from tests.daemon.peers import Instrument, closing, connect
     from tests.daemon.test_clocks_live import VIRTUAL, midi_clock
     from tests.jack import jack_up
 
@@ -102,6 +104,7 @@ def live(seconds: float, jitter: int) -> dict[str, float]:
             daemon.wait_ready()
             connect("Keyboard:out", "Partner-in:in")
             with midi_clock(120, "Partner-in:in", "-J", str(jitter)) as transport:
+                connect("jack_midi_clock:mclk_out", "Keyboard:in")
                 transport.transport_start()
                 daemon.wait_for("clock")
                 keyboard.play(scale((60, 62)))  # or nothing would be kept
@@ -112,11 +115,12 @@ def live(seconds: float, jitter: int) -> dict[str, float]:
             daemon.end()
         log = read_log(next((folder / "jams").glob("*.jsonl")))
     timelines = [entry for entry in log if isinstance(entry, Timeline)]
+    frames = np.array([event.frame for event in keyboard.heard() if event.data == CLOCK])
     late_ms = []
     for at, frame in samples:
         if at > samples[0][0] + 4 * SECOND:
             holds = [t for t in timelines if t.time_ns <= at][-1]
-            true = frame / RATE * 120 / 60 * 480
+            true = np.interp(frame, frames - frames[0], TICKS * np.arange(len(frames)))  # its jitter is a walk
             late_ms.append((true - (holds.tick_at(at) - timelines[0].downbeat)) * holds.ns_per_quarter / 480 / MS)
     off = np.abs(np.array(late_ms) - np.median(late_ms))
     return {

@@ -8,10 +8,13 @@ and dragging (a steady lateness is a latency, and can be set off).
 
     decided     simulated: the follower hears the clock, the partner (with a stand-in for the model) drafts, and the
                 instant for which the answer's first note is planned stands against the bar line as the clock was meant
-    heard       live: the first note at jack_midi_dump against the bar line of the clocks at the same port, both in its
+    heard       live: the first note at jack_midi_dump against the first clock of its bar at the same port, both in its
                 frames; the ports' own two periods of 2.7 ms are in it
     sent        live: the first note left the wire, against the instant for which it was planned
     server      live: the server's count of frames against the even pace nearest to it: what it slips, nobody foresees
+    clock       live: a beat of the clock against its mean beat, what nobody foresees either. The jitter of
+                jack_midi_clock is a walk: a clock is so much longer or shorter, and the next begins where it ends, so
+                bar lines are nowhere but where their clocks come; the performer plays to them
     missing     downbeats without a note within half a beat
 
 The live part needs jackd, jack_midi_clock and jack_midi_dump, and a machine with nothing else to do.
@@ -21,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import sys
 import tempfile
 import time
@@ -36,13 +40,13 @@ from jamd.config import SHIPPED_MODEL
 from jamd.engine.partner import Manners
 from jamd.music.events import Kind, Performed
 from tests.engine.band import START, Band
-from tests.midi.clock_sources import MS, Sent, follow, normal, steady, without, wobbling
+from tests.midi.clock_sources import CLOCK, MS, PER_QUARTER, Sent, clocks, follow, normal, steady, without, wobbling
 
 BAR_CLOCKS = 96
-BPM, BAR_S = 120, 2.0
+BPM = 120
 PITCHES = (60, 62, 64, 65, 67, 69, 71)
 NOTE_S = 0.22
-PARTS = ("heard", "sent", "server")
+PARTS = ("heard", "sent", "server", "clock")
 FIRST_BAR = 2
 """The performer begins here: the follower is given four seconds."""
 
@@ -68,6 +72,8 @@ def sources(quarters: int, seed: int) -> dict[str, list[Sent]]:
     for sigma in (2, 3, 4):
         found[f"wobble {sigma} ms (standard deviation)"] = wobbling(sent, normal(sigma, seed))
     gaps = wobbling(sent, normal(2, seed))
+    chance = random.Random(seed)
+    found["walk of 15 % a clock"] = clocks([BPM / chance.uniform(0.85, 1.15) for _ in sent], START + 100 * MS)
     found["gaps of 10 clocks, wobble 2 ms"] = without(gaps, lambda number: number > 200 and number % 200 < 10)
     return found
 
@@ -104,13 +110,12 @@ def _phrase(line_ns: int) -> list[Performed]:
 
 def live(model: Path, answers: int, jitter: int) -> dict[str, Any]:
     """One run of the daemon over jack_midi_clock."""
-    from tests.daemon.live import jamd, scale
+    from tests.daemon.live import jamd
     from tests.daemon.peers import RATE, Instrument, Monitor, closing, connect
     from tests.daemon.test_clocks_live import VIRTUAL, midi_clock
 
     config = "[midi]\nthru = false\n"
     words = (*VIRTUAL, "--mode", "trade", "--trade-bars", "1", "--no-record")
-    bar = round(BAR_S * RATE)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         keyboard, synth = Instrument("Keyboard"), Monitor(folder)
@@ -120,49 +125,51 @@ def live(model: Path, answers: int, jitter: int) -> dict[str, Any]:
             connect("Partner-out:out", "Synth:input")
             with midi_clock(BPM, "Partner-in:in", "-J", str(jitter)) as transport:
                 connect("jack_midi_clock:mclk_out", "Synth:input")
+                connect("jack_midi_clock:mclk_out", "Keyboard:in")
                 transport.transport_start()
                 daemon.wait_for("clock")
-                frame = transport.transport_frame
-                first = max(-(-(frame + RATE // 2) // (2 * bar)), FIRST_BAR // 2) * 2 * bar  # his bars are even
-                for turn in range(answers):
-                    after_s = (first + 2 * turn * bar - frame) / RATE + 0.01
-                    keyboard.play((after_s + at, message) for at, message in scale(PITCHES, NOTE_S))
-                slips = _slips(transport, (first - frame) / RATE + 2 * BAR_S * answers + 1)
+                first, slips = _perform(keyboard, transport, answers)
             daemon.end()
             heard, events = synth.heard(), daemon.events()
-    lines = _bar_lines([h.frame for h in heard if h.data == b"\xf8"], next(h.frame for h in heard if h.data == b"\xfa"))
+    clocks_at = np.array([h.frame for h in heard if h.data == CLOCK])
     ons = np.array([h.frame for h in heard if h.note_on])
-    turns = [lines + first + (2 * turn + 1) * bar for turn in range(answers)]
-    errors = [ons[np.abs(ons - line) < RATE // 4][:1] - line for line in turns]
+    downbeats = [clocks_at[(first + 2 * turn + 1) * BAR_CLOCKS] for turn in range(answers)]
+    errors = [ons[np.abs(ons - downbeat) < RATE // 4][:1] - downbeat for downbeat in downbeats]
     found = [float(one[0]) / RATE * 1000 for one in errors if len(one)]
-    downbeats = {event["over_ns"] for event in events if event["what"] == "phrase_end"}
+    beats = (clocks_at[PER_QUARTER:] - clocks_at[:-PER_QUARTER]) / RATE * 1000
+    planned = {event["over_ns"] for event in events if event["what"] == "phrase_end"}
     sent = {event["due_ns"]: event["late_ms"] for event in events if event["what"] == "note_out"}
     return {
         "heard": spread(found),
-        "sent": spread([late for due, late in sent.items() if due in downbeats]),
+        "sent": spread([late for due, late in sent.items() if due in planned]),
         "server": spread(slips),
-        "missing": len(turns) - len(found),
+        "clock": spread(list(beats - beats.mean())),
+        "missing": len(downbeats) - len(found),
         "late": sum(event["what"] == "late" for event in events),
         "turn_left_out": sum(event["what"] == "turn_left_out" for event in events),
     }
 
 
-def _slips(transport: Any, seconds: float) -> list[float]:
-    """How far the server's count of frames was off the nearest even pace meanwhile, in milliseconds."""
-    found, end = list[tuple[float, float]](), time.monotonic() + seconds
-    while time.monotonic() < end:
+def _perform(keyboard: Any, transport: Any, answers: int) -> tuple[int, list[float]]:
+    """Plays every other bar as soon as the clock has begun it: the first of them, and the server's slips meanwhile.
+
+    Those are how far its count of frames is off the nearest even pace, in milliseconds.
+    """
+    from tests.daemon.live import scale
+
+    found, seen, clocks, turn, first = list[tuple[float, float]](), 0, 0, 0, 0
+    while turn <= answers:  # the last bar line is the end of the last answer
+        fresh = keyboard.heard()[seen:]
+        seen, clocks = seen + len(fresh), clocks + sum(event.data == CLOCK for event in fresh)
+        first = first or max(-(-clocks // (2 * BAR_CLOCKS)) * 2, FIRST_BAR)
+        if clocks > (first + 2 * turn) * BAR_CLOCKS:
+            if turn < answers:
+                keyboard.play(scale(PITCHES, NOTE_S))
+            turn += 1
         found.append((time.monotonic_ns() / MS, transport.transport_frame / 48))
         time.sleep(0.011)
     at, counted = np.array(found).T
-    return list(counted - np.polyval(np.polyfit(at - at[0], counted, 1), at - at[0]))
-
-
-def _bar_lines(clocks: Sequence[int], start: int) -> float:
-    """The frame of bar 0: the start, mended by how the clocks lie on their even grid."""
-    length = 48_000 * 60 / BPM / 24
-    off = (np.array(clocks) - start) % length
-    turned = (off + length / 2 - off[0]) % length - length / 2  # around the first, which may lie near the seam
-    return float(start + (off[0] + np.median(turned) + length / 2) % length - length / 2)
+    return first, list(counted - np.polyval(np.polyfit(at - at[0], counted, 1), at - at[0]))
 
 
 def main() -> None:
@@ -171,6 +178,7 @@ def main() -> None:
     parser.add_argument("--model", default=SHIPPED_MODEL, type=Path)
     parser.add_argument("--seconds", default=120, type=int, help="of each simulated clock")
     parser.add_argument("--seeds", default=2, type=int, help="of its wobble")
+    parser.add_argument("--jitter", nargs="+", default=[0, 15], type=int, metavar="PERCENT", help="of jack_midi_clock")
     parser.add_argument("--live", type=int, metavar="ANSWERS", help="also over jack_midi_clock: four seconds each")
     options = parser.parse_args()
     errors: dict[str, list[float]] = {}
@@ -182,7 +190,7 @@ def main() -> None:
     if options.live:
         from tests.jack import jack_up
 
-        for jitter in (0, 15):
+        for jitter in options.jitter:
             with jack_up():
                 run = told[f"live, jitter {jitter} %"] = live(options.model.resolve(), options.live, jitter)
             rows |= {f"jitter {jitter} %, {part}": run[part] for part in PARTS}
