@@ -28,6 +28,8 @@ this far off is odd in any case."""
 MOST_LOST, FITS = 2, 2.5
 """Odd ticks in a row are taken to come behind lost ones if at most so many were lost between them, and if they are
 no further from the old line than so many times its wobble."""
+HOLE = 0.5
+"""Lost ticks leave a hole, which is at least so much longer than if one fewer was lost."""
 PATIENCE = 12
 """Odd ticks by which it is decided: a new tempo, or lost ticks among them."""
 BEND, BEND_RUN = 1.3, 8
@@ -83,6 +85,11 @@ class _Window:
         self.ticks: deque[Tick] = deque()
         self._sums = [0, 0, 0, 0, 0]
         self._base = Tick(0, 0)  # sums are counted from it: small numbers
+
+    @property
+    def last(self) -> list[Tick]:
+        """The last one, if there is one."""
+        return [self.ticks[-1]] if self.ticks else []
 
     def add(self, tick: Tick) -> None:
         """One more; the oldest goes."""
@@ -187,7 +194,7 @@ class Pulse:
         if len(self._odd) < FEWEST:
             return
         run = self._odd[-FEWEST:]
-        moved, other = _moved(run, line), _line_through(run)
+        moved, other = _moved(self._window.last, self._odd, line), _line_through(run)
         if other is None or other.wobble_ns > ODD * other.period_ns:
             likely = bool(moved)
         elif not moved:
@@ -207,13 +214,23 @@ class Pulse:
             self._begin(run)
 
 
-def _moved(run: list[Tick], line: Line) -> list[Tick]:
-    """The ticks with the numbers that the line gives them; none if it does not fit, or many were lost between them."""
-    moved = [Tick(round(line.number_at(tick.time_ns)), tick.time_ns) for tick in run]
+def _moved(last: list[Tick], odd: list[Tick], line: Line) -> list[Tick]:
+    """The last odd ticks with the numbers that the line gives them; none if it does not fit, or many were lost.
+
+    None also where it leaves out a number, but not the time for it since the `last` tick that was on the line: then
+    the clock has walked off.
+    """
+    numbered = [*last, *(Tick(round(line.number_at(tick.time_ns)), tick.time_ns) for tick in odd)]
+    walked = any(
+        (later.time_ns - tick.time_ns) < (later.number - tick.number - 1 + HOLE) * line.period_ns
+        for tick, later in pairwise(numbered)
+        if later.number - tick.number > 1
+    )
+    moved, run = numbered[-FEWEST:], odd[-FEWEST:]
     rises = moved[0].number > run[0].number and all(a.number < b.number for a, b in pairwise(moved))
     lost = moved[-1].number - moved[0].number - len(run) + 1
     near = _rest_ns(moved, line) <= FITS * hypot(line.wobble_ns, line.doubt_ns(moved[0].number))
-    return moved if rises and lost <= MOST_LOST and near else []
+    return moved if rises and lost <= MOST_LOST and near and not walked else []
 
 
 def _rest_ns(ticks: list[Tick], line: Line) -> float:

@@ -36,6 +36,7 @@ from tests.midi.clock_sources import (
     phase_errors_ms,
     steady,
     uniform,
+    walking,
     without,
     wobbling,
 )
@@ -58,6 +59,7 @@ def sources() -> dict[str, tuple[list[Sent], float]]:
     for old, new in ((120, 123), (120, 130), (120, 90), (120, 180), (60, 120)):
         both = wobbling(clocks(chain(repeat(old, 480), repeat(new, 2400))), normal(2))
         found[f"jump {old} to {new}, wobble 2 ms"] = both, (both[480].meant_ns - both[0].meant_ns) / SECOND + 3
+    found["walk of 15 % a clock"] = walking(0.15, 300), 4
     found["ritardando 130 to 90 in 60 s"] = wobbling(clocks([130 - 40 * n / 2640 for n in range(2640)]), normal(2)), 4
     return found
 

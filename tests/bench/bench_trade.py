@@ -9,7 +9,7 @@ and dragging (a steady lateness is a latency, and can be set off).
     decided     simulated: the follower hears the clock, the partner (with a stand-in for the model) drafts, and the
                 instant for which the answer's first note is planned stands against the bar line as the clock was meant
     heard       live: the first note at jack_midi_dump against the first clock of its bar at the same port, both in its
-                frames; the ports' own two periods of 2.7 ms are in it
+                frames; the ports' own two periods of 5.3 ms are in it
     sent        live: the first note left the wire, against the instant for which it was planned
     server      live: the server's count of frames against the even pace nearest to it: what it slips, nobody foresees
     clock       live: a beat of the clock against its mean beat, what nobody foresees either. The jitter of
@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import sys
 import tempfile
 import time
@@ -40,10 +39,24 @@ from jamd.config import SHIPPED_MODEL
 from jamd.engine.partner import Manners
 from jamd.music.events import Kind, Performed
 from tests.engine.band import START, Band
-from tests.midi.clock_sources import CLOCK, MS, PER_QUARTER, Sent, clocks, follow, normal, steady, without, wobbling
+from tests.midi.clock_sources import (
+    CLOCK,
+    MS,
+    PER_QUARTER,
+    Sent,
+    follow,
+    in_periods,
+    normal,
+    steady,
+    walking,
+    without,
+    wobbling,
+)
 
 BAR_CLOCKS = 96
 BPM = 120
+PERIOD = 256
+"""Frames, 5.3 ms: in shorter periods the dummy driver loses frames as soon as it is held up."""
 PITCHES = (60, 62, 64, 65, 67, 69, 71)
 NOTE_S = 0.22
 PARTS = ("heard", "sent", "server", "clock")
@@ -72,8 +85,7 @@ def sources(quarters: int, seed: int) -> dict[str, list[Sent]]:
     for sigma in (2, 3, 4):
         found[f"wobble {sigma} ms (standard deviation)"] = wobbling(sent, normal(sigma, seed))
     gaps = wobbling(sent, normal(2, seed))
-    chance = random.Random(seed)
-    found["walk of 15 % a clock"] = clocks([BPM / chance.uniform(0.85, 1.15) for _ in sent], START + 100 * MS)
+    found["walk of 15 % a clock"] = in_periods(walking(0.15, quarters, seed, START + 100 * MS), PERIOD / 48)
     found["gaps of 10 clocks, wobble 2 ms"] = without(gaps, lambda number: number > 200 and number % 200 < 10)
     return found
 
@@ -191,7 +203,7 @@ def main() -> None:
         from tests.jack import jack_up
 
         for jitter in options.jitter:
-            with jack_up():
+            with jack_up(PERIOD):
                 run = told[f"live, jitter {jitter} %"] = live(options.model.resolve(), options.live, jitter)
             rows |= {f"jitter {jitter} %, {part}": run[part] for part in PARTS}
             rows[f"jitter {jitter} %, counted"] = {key: value for key, value in run.items() if key not in PARTS}

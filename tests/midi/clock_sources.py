@@ -43,6 +43,19 @@ def steady(bpm: float, quarters: float, start_ns: int = 1000 * MS) -> list[Sent]
     return clocks(repeat(bpm, round(quarters * PER_QUARTER)), start_ns)
 
 
+def walking(most: float, quarters: float, seed: int = 1, start_ns: int = 1000 * MS) -> list[Sent]:
+    """A clock of 120 of which each tick is by up to that part longer or shorter, and the next begins where it ends."""
+    chance = random.Random(seed)
+    tempos = [120 / chance.uniform(1 - most, 1 + most) for _ in range(round(quarters * PER_QUARTER))]
+    return clocks(tempos, start_ns)
+
+
+def in_periods(sent: Sequence[Sent], period_ms: float, first_ms: float = 0.0) -> list[Sent]:
+    """They come when a period of the server ends."""
+    length, first = round(period_ms * MS), round(first_ms * MS)
+    return [replace(one, came_ns=-(-(one.came_ns - first) // length) * length + first) for one in sent]
+
+
 def wobbling(sent: Sequence[Sent], wobble: Callable[[], float]) -> list[Sent]:
     """Each comes `wobble` milliseconds off, and none overtakes another."""
     off = [replace(one, came_ns=one.meant_ns + round(wobble() * MS)) for one in sent]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import chain, pairwise, repeat
+from statistics import median
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jamd.midi.clock_follower import ClockFollower
+from jamd.midi.clock_pulse import Pulse
 from jamd.music.messages import Transport
 from jamd.music.timeline import FOUR_FOUR, Metre, Timeline
 from jamd.remi.encoder import Encoder
@@ -24,12 +26,14 @@ from tests.midi.clock_sources import (
     Sent,
     clocks,
     follow,
+    in_periods,
     normal,
     phase_errors_ms,
     song_position,
     song_tick,
     steady,
     uniform,
+    walking,
     with_messages,
     without,
     wobbling,
@@ -92,6 +96,17 @@ def test_ticks_never_jump_whatever_the_source_does(
         encoder.advance(timeline.time_ns)
     for old, new in pairwise(found.timelines):
         assert new.tick == old.tick_at(new.time_ns) and new.time_ns >= old.time_ns
+
+
+@pytest.mark.parametrize("period_ms", [0.5, 16 / 3])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_clock_that_walks_has_lost_no_tick_and_the_bars_walk_with_it(seed: int, period_ms: float) -> None:
+    sent, pulse = in_periods(walking(0.15, 200, seed), period_ms, first_ms=0.6 * seed), Pulse()
+    for one in sent:
+        pulse.tick(one.came_ns)
+    assert pulse.number == sent[-1].number
+    errors = phase_errors_ms(follow(sent), sent, sent[0].meant_ns + 4 * SECOND)
+    assert abs(median(errors)) <= 10 and max(map(abs, errors)) <= 40  # milliseconds: a tick is 21
 
 
 @pytest.mark.parametrize(("old", "new"), [(120, 126), (120, 90), (120, 180), (60, 100)])
