@@ -15,45 +15,51 @@ For T tokens (T free, at most 64, none across the end of a segment) and a ring o
 The last layer makes K and V of all tokens, and all else of the N alone: a seventh of a long prefill is saved.
 
 The content term (q + u) . k is the Attention operator's own; the position term (q + v) . r goes in as its
-float mask: a matrix product with r for the distances C .. 0, the relative shift of the paper (drop the first
-N of the N (C + 1) numbers: row i moves left by N - 1 - i, and every column is one key), and a rotation of the
-columns from key order into slot order. What the shift leaves in the columns of the future is hidden by
-`mask`. The scale 1 / sqrt(dh) is in W_q, u and v.
+float mask: a matrix product with r for the distances C .. 0 (see matrices.py), the relative shift of the paper
+(drop the first N of the N (C + 1) numbers: row i moves left by N - 1 - i, and every column is one key), and a
+rotation of the columns from key order into slot order. What the shift leaves in the columns of the future is
+hidden by `mask`. The scale 1 / sqrt(dh) is in W_q, u and v.
 
 Lengths of parts are read on the host, so a captured CUDA graph would repeat those of its capture for ever; columns
 stand on the device, but picking them one by one is slow on a CPU. So R, 2 or C, is fixed when a file is loaded
 (add_free_dimension_override_by_name; R_long for the long layers): ONNX Runtime then drops the other branch.
 
-Matrices are stored as float16 under their names in training. All that depends on weights alone (widening,
-scaling, joining, r = R W_kR) is written as nodes that ONNX Runtime computes once, when it loads the file.
+Matrices are stored as float16, or as bytes with scales, under their names in training. What depends on weights
+alone (widening, scaling, joining, r = R W_kR) may be written as nodes: ONNX Runtime computes them once, at load.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
-from jamd.engine.info import ModelInfo
+from export import int8
+from export.matrices import MATRICES, Matrices, u
+from export.nodes import CONTRIBUTED, Nodes, Weights, is_matrix
+from jamd.engine.info import FP32, INT8, ModelInfo
 
 OPSET, IR_VERSION = 24, 11
 """Opset 24 brings TensorScatter, which writes a ring in place; onnxruntime 1.25 reads both."""
 LAYER_NORM_EPS = 1e-5
-Weights = Mapping[str, NDArray[np.float32]]
 
 
-def stored(weights: Weights) -> dict[str, NDArray[np.float32]]:
-    """The weights as the file holds them: matrices rounded to float16, vectors and biases as they are."""
-    return {
-        name: w.astype(np.float16).astype(np.float32) if _is_matrix(name, w) else w.astype(np.float32)
-        for name, w in weights.items()
-    }
+def stored(weights: Weights, precision: str = FP32) -> dict[str, NDArray[np.float32]]:
+    """The weights as the file holds them: matrices rounded, vectors and biases as they are."""
+    return {name: _stored(name, w, precision) for name, w in weights.items()}
+
+
+def _stored(name: str, weight: NDArray[np.float32], precision: str) -> NDArray[np.float32]:
+    if not is_matrix(name, weight):
+        return weight.astype(np.float32)
+    if precision == INT8 and name.startswith("layers.") and not name.endswith(".r.weight"):
+        return int8.rounded(weight)
+    return weight.astype(np.float16).astype(np.float32)
 
 
 def build(weights: Weights, info: ModelInfo) -> onnx.ModelProto:
@@ -61,28 +67,18 @@ def build(weights: Weights, info: ModelInfo) -> onnx.ModelProto:
 
     KeyError for a missing weight, ValueError for a wrong shape.
     """
-    graph = _Graph(_fitting(weights, info), info)
+    nodes = Nodes(_fitting(weights, info))
+    _Graph(nodes, MATRICES[info.precision](nodes, info), info).write()
     inputs, outputs = _interface(info)
     model = helper.make_model(
-        helper.make_graph(graph.nodes, "transformer_xl", inputs, outputs, graph.initializers),
-        opset_imports=[helper.make_opsetid("", OPSET)],
+        helper.make_graph(nodes.nodes, "transformer_xl", inputs, outputs, nodes.initializers),
+        opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIBUTED, 1)],
         ir_version=IR_VERSION,
         producer_name="jamd export",
     )
     helper.set_model_props(model, info.to_metadata())
     onnx.checker.check_model(model, full_check=True)
     return model
-
-
-def sinusoids(distances: int, d_model: int) -> NDArray[np.float32]:
-    """R for the distances `distances` .. 0, [distances + 1, d_model]: sines, then cosines, as in training."""
-    frequency = 10000.0 ** (-np.arange(0, d_model, 2) / d_model)
-    angle = np.arange(distances, -1, -1)[:, None] * frequency
-    return np.concatenate([np.sin(angle), np.cos(angle)], -1).astype(np.float32)
-
-
-def _is_matrix(name: str, weight: NDArray[np.float32]) -> bool:
-    return weight.ndim == 2 and name.endswith(".weight")
 
 
 def shapes(info: ModelInfo) -> dict[str, tuple[int, ...]]:
@@ -146,142 +142,104 @@ class _Rows:
 
 
 class _Graph:
-    """Nodes and initializers as they are written; a value's name is the name of the node that makes it."""
+    """Writes the model into `nodes`."""
 
-    def __init__(self, weights: Weights, info: ModelInfo) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: list[onnx.TensorProto] = []
-        self._weights, self._info = weights, info
-        self._whole()
+    def __init__(self, nodes: Nodes, matrices: Matrices, info: ModelInfo) -> None:
+        self._nodes, self._matrices, self._info = nodes, matrices, info
 
-    def _node(self, op: str, name: str, inputs: Sequence[str], **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(op, list(inputs), [name], name=name, **attributes))
-        return name
-
-    def _split(self, name: str, value: str, sizes: str, parts: Sequence[str], axis: int) -> list[str]:
-        names = [f"{name}.{part}" for part in parts]
-        self.nodes.append(helper.make_node("Split", [value, sizes], names, name=name, axis=axis))
-        return names
-
-    def _constant(self, name: str, value: object, kind: type = np.float32) -> str:
-        self.initializers.append(numpy_helper.from_array(np.asarray(value, kind), name))
-        return name
-
-    def _weight(self, name: str) -> str:
-        """A weight of training; a matrix is stored in float16 and widened at load."""
-        weight = self._weights[name]
-        if not _is_matrix(name, weight):
-            return self._constant(name, weight)
-        self._constant(f"{name}.half", weight, np.float16)
-        return self._node("Cast", name, [f"{name}.half"], to=TensorProto.FLOAT)
-
-    def _norm(self, name: str, value: str) -> str:
-        scale, bias = self._weight(f"{name}.weight"), self._weight(f"{name}.bias")
-        return self._node("LayerNormalization", name, [value, scale, bias], axis=-1, epsilon=LAYER_NORM_EPS)
-
-    def _whole(self) -> None:
+    def write(self) -> None:
+        """All of it, tokens to logits."""
         self._constants(self._info)
-        embedding = self._weight("embedding.weight")
-        h = self._node("Mul", "h", [self._node("Gather", "embedded", [embedding, "token"]), "scale.embedding"])
-        info, top = self._info, self._info.n_layer - 1
-        every = _Rows({ring: f"mask{ring}" for ring in info.rings}, self._node("Shape", "T", ["token"]))
+        nodes, info, top = self._nodes, self._info, self._info.n_layer - 1
+        embedding = nodes.weight("embedding.weight")
+        h = nodes.node("Mul", "h", [nodes.node("Gather", "embedded", [embedding, "token"]), "scale.embedding"])
+        every = _Rows({ring: f"mask{ring}" for ring in info.rings}, nodes.node("Shape", "T", ["token"]))
         asked = {info.ring_of(top): self._asked(f"mask{info.ring_of(top)}")}
-        last = _Rows(asked, self._node("Shape", "N", [self._asked("token")]), cut=True)
+        last = _Rows(asked, nodes.node("Shape", "N", [self._asked("token")]), cut=True)
         for layer in range(info.n_layer):
             h = self._layer(layer, h, last if layer == top else every)
-        self._node("Gemm", "logits", [self._norm("norm", h), embedding, self._weight("logits_bias")], transB=1)
+        nodes.node("Gemm", "logits", [self._norm("norm", h), embedding, nodes.weight("logits_bias")], transB=1)
 
     def _constants(self, info: ModelInfo) -> None:
-        heads, size = info.n_head, info.d_head
-        self._constant("sizes.one_head_each", [1] * heads, np.int64)
-        self._constant("sizes.k_and_v", [heads] * 2, np.int64)
-        self._constant("sizes.d_head_each", [size] * heads, np.int64)
-        self._constant("shape.heads", [1, -1, heads, size], np.int64)
-        self._constant("shape.two_heads", [1, -1, 2 * heads, size], np.int64)
-        self._constant("shape.joined", [-1, heads * size], np.int64)
-        self._constant("shape.row", [1, heads, -1], np.int64)
-        self._constant("two", [2], np.int64)
+        heads, size, constant = info.n_head, info.d_head, self._nodes.constant
+        for kinds in (1, 2, 3):
+            constant(f"shape.heads.{kinds}", [1, -1, kinds * heads, size], np.int64)
+        for kinds in (2, 3):
+            constant(f"sizes.heads.{kinds}", [heads] * kinds, np.int64)
+        constant("shape.joined", [-1, heads * size], np.int64)
+        constant("shape.row", [1, heads, -1], np.int64)
+        constant("two", [2], np.int64)
         for ring in info.rings:
-            self._node("Equal", f"cut{ring}", [self._node("Shape", f"R{ring}.told", [f"rotation{ring}"]), "two"])
-            self._constant(f"shape.scores{ring}", [1, heads, -1, info.capacity_of(ring)], np.int64)
-            self._constant(f"R{ring}", sinusoids(info.capacity_of(ring), info.d_model).T)  # [d, C + 1]
-        self._constant("axis.row", [2], np.int64)
-        self._constant("end", [np.iinfo(np.int64).max], np.int64)
-        self._constant("scale.query", 1 / math.sqrt(size))
-        self._constant("scale.embedding", math.sqrt(info.d_model))
+            told = self._nodes.node("Shape", f"R{ring}.told", [f"rotation{ring}"])
+            self._nodes.node("Equal", f"cut{ring}", [told, "two"])
+            constant(f"shape.scores{ring}", [1, heads, -1, info.capacity_of(ring)], np.int64)
+        constant("axis.row", [2], np.int64)
+        constant("end", [np.iinfo(np.int64).max], np.int64)
+        constant("no_bias", np.zeros(2 * heads * size))
+        constant("scale.query", 1 / math.sqrt(size))
+        constant("scale.embedding", math.sqrt(info.d_model))
 
     def _asked(self, value: str) -> str:
         """The rows of `value` whose logits are asked for, [T, ..] -> [N, ..]."""
-        return self._node("Slice", f"{value}.asked", [value, "first", "end"])
+        return self._nodes.node("Slice", f"{value}.asked", [value, "first", "end"])
+
+    def _norm(self, name: str, value: str) -> str:
+        scale, bias = self._nodes.weight(f"{name}.weight"), self._nodes.weight(f"{name}.bias")
+        return self._nodes.node("LayerNormalization", name, [value, scale, bias], axis=-1, epsilon=LAYER_NORM_EPS)
 
     def _layer(self, layer: int, h: str, rows: _Rows) -> str:
         """h [T, d] -> [rows, d]."""
-        at = f"layers.{layer}"
+        at, weight, product = f"layers.{layer}", self._nodes.weight, self._matrices.product
         x = self._norm(f"{at}.norm1", h)  # [T, d]
-        k, v = self._remember(layer, x)
         if rows.cut:
-            x, h = self._asked(x), self._asked(h)
-        heads = self._attention(layer, x, k, v, rows)  # [rows, H dh]
-        h = self._node("Gemm", f"{at}.h", [heads, self._weight(f"{at}.attention.o.weight"), h], transB=1)
+            (k, v), x, h = self._heads(layer, x, "kv"), self._asked(x), self._asked(h)
+            (content,) = self._heads(layer, x, "q")
+        else:
+            content, k, v = self._heads(layer, x, "qkv")
+        k, v = (self._remembered(f"{kind}_{layer}", new) for kind, new in (("k", k), ("v", v)))
+        heads = self._attention(layer, content, k, v, rows)  # [rows, H dh]
+        h = product(f"{at}.h", heads, [f"{at}.attention.o.weight"], to=h)
         x = self._norm(f"{at}.norm2", h)
-        w1, b1 = self._weight(f"{at}.ff1.weight"), self._weight(f"{at}.ff1.bias")
-        x = self._node("Relu", f"{at}.relu", [self._node("Gemm", f"{at}.ff1", [x, w1, b1], transB=1)])
-        w2, b2 = self._weight(f"{at}.ff2.weight"), self._weight(f"{at}.ff2.bias")
-        return self._node("Add", f"{at}.out", [self._node("Gemm", f"{at}.ff2", [x, w2, b2], transB=1), h])
+        x = product(f"{at}.ff1", x, [f"{at}.ff1.weight"], bias=weight(f"{at}.ff1.bias"))
+        x = self._nodes.node("Relu", f"{at}.relu", [x])
+        return product(f"{at}.out", x, [f"{at}.ff2.weight"], bias=weight(f"{at}.ff2.bias"), to=h)
 
-    def _remember(self, layer: int, x: str) -> tuple[str, str]:
-        """Writes K and V of x [T, d], normed, into the ring; the whole rings, [1, H, C, dh]."""
-        at = f"layers.{layer}.attention"
-        weights = [self._weight(f"{at}.{name}.weight") for name in "kv"]
-        joined = self._node("Concat", f"{at}.kv.weight", weights, axis=0)  # [2 H dh, d]
-        kv = self._by_head(self._node("Gemm", f"{at}.kv", [x, joined], transB=1), "shape.two_heads")
-        parts = self._split(f"{at}.each", kv, "sizes.k_and_v", ("k", "v"), axis=1)
-        caches, slot = (f"k_{layer}", f"v_{layer}"), f"slot{self._info.ring_of(layer)}"
-        k, v = (
-            self._node("TensorScatter", f"{cache}_next", [cache, new, slot], axis=2, mode="circular")
-            for cache, new in zip(caches, parts, strict=True)
-        )
-        return k, v
+    def _heads(self, layer: int, x: str, kinds: str) -> list[str]:
+        """x [T, d], normed -> (q + u) / sqrt(dh), k and v, or some of them, each [1, H, T, dh]."""
+        at, nodes = f"layers.{layer}.attention", self._nodes
+        bias = ""
+        if "q" in kinds:
+            first = nodes.constant(f"{at}.u", u(nodes, at, self._info).ravel())
+            bias = nodes.joined(f"{at}.{kinds}.bias", [first, "no_bias"][: len(kinds)])
+        weights = [f"{at}.{kind}.weight" for kind in kinds]
+        value = self._matrices.product(f"{at}.{kinds}", x, weights, bias=bias)  # [T, kinds H dh]
+        value = nodes.node("Reshape", f"{value}.heads", [value, f"shape.heads.{len(kinds)}"])
+        value = nodes.node("Transpose", f"{value}.first", [value], perm=[0, 2, 1, 3])  # [1, kinds H, T, dh]
+        if len(kinds) == 1:
+            return [value]
+        return nodes.split(f"{at}.{kinds}.each", value, f"sizes.heads.{len(kinds)}", kinds, axis=1)
 
-    def _by_head(self, value: str, shape: str) -> str:
-        """[T, heads dh] -> [1, heads, T, dh]."""
-        value = self._node("Reshape", f"{value}.heads", [value, shape])
-        return self._node("Transpose", f"{value}.first", [value], perm=[0, 2, 1, 3])
+    def _remembered(self, cache: str, new: str) -> str:
+        """Writes K or V of the T tokens into its ring; the whole ring, [1, H, C, dh]."""
+        slot = f"slot{self._info.ring_of(int(cache[2:]))}"
+        return self._nodes.node("TensorScatter", f"{cache}_next", [cache, new, slot], axis=2, mode="circular")
 
-    def _attention(self, layer: int, x: str, k: str, v: str, rows: _Rows) -> str:
-        """x [rows, d], normed -> the heads' outputs side by side, [rows, H dh]."""
-        at, ring = f"layers.{layer}.attention", self._info.ring_of(layer)
-        root = math.sqrt(self._info.d_head)
-        u, bias_v = (self._weights[f"{at}.{name}"] / root for name in ("r_w_bias", "r_r_bias"))
-        query = self._node("Mul", f"{at}.q.scaled", [self._weight(f"{at}.q.weight"), "scale.query"])
-        query = self._node("Gemm", f"{at}.q", [x, query, self._constant(f"{at}.u", u.ravel())], transB=1)
-        content = self._by_head(query, "shape.heads")  # (q + u) / sqrt(dh), [1, H, rows, dh]
-        step = self._constant(f"{at}.v_minus_u", (bias_v - u)[None, :, None])  # [1, H, 1, dh]
-        query = self._node("Add", f"{at}.position", [content, step])
-        scores = self._position_term(at, query, ring, rows)
-        heads = self._node("Attention", at, [content, k, v, scores], scale=1.0)  # [1, H, rows, dh]
-        heads = self._node("Transpose", f"{at}.by_token", [heads], perm=[0, 2, 1, 3])
-        return self._node("Reshape", f"{at}.joined", [heads, "shape.joined"])
+    def _attention(self, layer: int, content: str, k: str, v: str, rows: _Rows) -> str:
+        """content (q + u) / sqrt(dh), [1, H, rows, dh] -> the heads' outputs side by side, [rows, H dh]."""
+        at, ring, nodes = f"layers.{layer}.attention", self._info.ring_of(layer), self._nodes
+        scores = self._by_slot(at, self._matrices.by_distance(at, content, ring), ring, rows)
+        heads = nodes.node("Attention", at, [content, k, v, scores], scale=1.0)  # [1, H, rows, dh]
+        heads = nodes.node("Transpose", f"{at}.by_token", [heads], perm=[0, 2, 1, 3])
+        return nodes.node("Reshape", f"{at}.joined", [heads, "shape.joined"])
 
-    def _position_term(self, at: str, query: str, ring: str, rows: _Rows) -> str:
-        """query (q + v) / sqrt(dh), [1, H, rows, dh] -> BD by slot plus mask, [1, H, rows, C].
-
-        One matrix product per head: only constants of two dimensions are packed for the chip ahead of time.
-        """
-        heads = [str(i) for i in range(self._info.n_head)]
-        r = self._node("MatMul", f"{at}.r", [self._weight(f"{at}.r.weight"), f"R{ring}"])  # [H dh, C + 1]
-        tables = self._split(f"{at}.r.heads", r, "sizes.d_head_each", heads, axis=0)  # H of [dh, C + 1]
-        queries = self._split(f"{at}.position.heads", query, "sizes.one_head_each", heads, axis=1)
-        products = [
-            self._node("MatMul", f"{at}.by_distance.{i}", [q, table])
-            for i, q, table in zip(heads, queries, tables, strict=True)
-        ]
-        scores = self._node("Concat", f"{at}.by_distance", products, axis=1)  # [1, H, rows, C + 1]
-        scores = self._node("Reshape", f"{at}.row", [scores, "shape.row"])
-        scores = self._node("Slice", f"{at}.shifted", [scores, rows.count, "end", "axis.row"])
-        scores = self._node("Reshape", f"{at}.by_key", [scores, f"shape.scores{ring}"])
+    def _by_slot(self, at: str, scores: str, ring: str, rows: _Rows) -> str:
+        """The position term by distance, [1, H, rows, C + 1] -> by slot, plus the mask, [1, H, rows, C]."""
+        nodes = self._nodes
+        scores = nodes.node("Reshape", f"{at}.row", [scores, "shape.row"])
+        scores = nodes.node("Slice", f"{at}.shifted", [scores, rows.count, "end", "axis.row"])
+        scores = nodes.node("Reshape", f"{at}.by_key", [scores, f"shape.scores{ring}"])
         scores = self._turned(at, scores, ring)
-        return self._node("Add", f"{at}.masked", [scores, rows.masks[ring]])
+        return nodes.node("Add", f"{at}.masked", [scores, rows.masks[ring]])
 
     def _turned(self, at: str, scores: str, ring: str) -> str:
         """Columns in key order -> columns in slot order: cut in two, or picked one by one."""
@@ -297,4 +255,4 @@ class _Graph:
             )
             for branch, nodes in (("then_branch", cut), ("else_branch", picked))
         }
-        return self._node("If", f"{at}.by_slot", [f"cut{ring}"], **branches)
+        return self._nodes.node("If", f"{at}.by_slot", [f"cut{ring}"], **branches)

@@ -9,6 +9,7 @@ from torch import nn
 
 from export.graph import stored
 from export.verify import Reference
+from jamd.engine.info import FP32
 from training.model import Layer, Memory, TransformerXL
 
 REMAINDER = 37
@@ -20,10 +21,11 @@ def weights_of(model: TransformerXL) -> dict[str, NDArray[np.float32]]:
     return {name: w.detach().float().cpu().numpy() for name, w in model.state_dict().items()}
 
 
-def as_stored(model: TransformerXL) -> TransformerXL:
-    """A copy with the weights that the file holds: the graph must be equal to it but for float32 rounding."""
+def as_stored(model: TransformerXL, precision: str = FP32) -> TransformerXL:
+    """A copy with the weights that the file holds: the graph must be equal to it but for its precision's rounding."""
     rounded = TransformerXL(model.config)
-    rounded.load_state_dict({name: torch.from_numpy(w) for name, w in stored(weights_of(model)).items()})
+    held = stored(weights_of(model), precision)
+    rounded.load_state_dict({name: torch.from_numpy(w) for name, w in held.items()})
     return rounded.eval()
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from export.graph import build
 from export.reference import as_stored, reference, stream, weights_of
 from export.verify import Report
 from export.weights import load_model
-from jamd.engine.info import ModelInfo
+from jamd.engine.info import FP32, ModelInfo
+from jamd.engine.onnx_file import read_info
 from jamd.errors import ModelError
 from training.model import ModelConfig, TransformerXL
 
@@ -31,15 +33,20 @@ def export_run(
     card: str = "",
     versions: Sequence[str] = ("", runtimes.LOWEST),
     mem_len: int | None = None,
+    precision: str | None = None,
 ) -> list[Report]:
     """Exports the model of a training run (or of an .onnx) to `out`; see `export_model`.
 
-    `mem_len`: the memory to play with, in tokens, where it is not the one that it was trained with.
+    `mem_len`: the memory to play with, in tokens, where it is not the one that it was trained with. `precision`: what
+    the matrices run in; without one as they are, in an .onnx, and else in float32. An .onnx keeps its card.
     """
     model, checkpoint = load_model(run)
     if mem_len is not None:
         model = remembering(model, mem_len)
-    return export_model(model, out, facts(checkpoint.card), card, versions)
+    if run.suffix == ".onnx":
+        info = read_info(run)
+        card, precision = card or info.card, precision or info.precision
+    return export_model(model, out, facts(checkpoint.card), card, versions, precision or FP32)
 
 
 def remembering(model: TransformerXL, mem_len: int) -> TransformerXL:
@@ -55,14 +62,15 @@ def export_model(
     training: Mapping[str, str],
     card: str = "",
     versions: Sequence[str] = ("", runtimes.LOWEST),
+    precision: str = FP32,
 ) -> list[Report]:
     """Writes `model` to `out` whole or not at all, after parity on each onnxruntime of `versions`.
 
     "" is the installed one. ModelError when the file would not be the model, or a version cannot be had.
     """
-    info = info_of(model.config, training, card, out.stem)
+    info = replace(info_of(model.config, training, card, out.stem), precision=precision)
     onnx_model = build(weights_of(model), info)
-    rounded = as_stored(model)
+    rounded = as_stored(model, precision)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
         file, told = Path(folder) / out.name, Path(folder) / "reference.npz"
@@ -111,7 +119,8 @@ def _verified(file: Path, told: Path, version: str) -> Report:
     if not report.passed:
         raise ModelError(
             f"The exported file is not the model it was made from, on {runtime}: logits differ by "
-            f"{report.logits_error:.1e} and {report.last_error:.1e}, memory by {report.memory_error:.1e}.",
+            f"{report.logits_error:.1e} and {report.last_error:.1e}, memory by {report.memory_error:.1e}, "
+            f"and by {report.repeat_error:.1e} when they are made once more.",
             "Nothing was written. Has training/model.py changed without export/graph.py?",
         )
     return report

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from export import int8
 from export.graph import Weights, shapes
 from jamd.engine.info import EXPORT_HINT, ModelInfo
 from jamd.errors import ModelError
@@ -30,7 +31,8 @@ Array = NDArray[np.float32]
 def load(path: Path) -> Checkpoint:
     """The checkpoint that stands in a model file: weights as the file holds them, in float32, and its card.
 
-    Exporting it again writes the same weights, byte for byte. Dropout, which no file tells, is that of the
+    Exporting it again writes the same weights, byte for byte; those of eight bits are what their bytes stand for, and
+    become the same bytes again. Dropout, which no file tells, is that of the
     run's settings where the card names them. ModelError when the file is not there, is none of jamd's, has
     another vocabulary or was cut short.
     """
@@ -109,6 +111,8 @@ def _weight(name: str, held: Mapping[str, NDArray[Any]], info: ModelInfo) -> Arr
         return _r_w_bias(held[f"{at}.u"], info)
     if kind == "r_r_bias":
         return _r_r_bias(held[f"{at}.u"], held[f"{at}.v_minus_u"], info)
+    if f"{name}.int8" in held:
+        return int8.dequantised(held[f"{name}.int8"], held[f"{name}.scales"], shapes(info)[name][1])
     return np.array(held[f"{name}.half"] if f"{name}.half" in held else held[name], np.float32)
 
 

@@ -15,6 +15,9 @@ from jamd.remi import vocabulary
 COMMON, LONG = "", "_long"
 """Rings of memory, and what the graph's inputs of each end in: mask, mask_long."""
 LONG_MEM_LEN, LONG_LAYERS = "long_mem_len", "long_layers"
+FP32, INT8 = "fp32", "int8"
+BYTES = {FP32: 4, INT8: 1}
+"""Of a weight, by the precision that it runs in."""
 FORMAT = "1"
 """Names the graph's inputs and outputs (export/graph.py); another number is another contract."""
 EXPORT_HINT = "Export the model again with `python -m export`, or name another file with --model."
@@ -49,6 +52,8 @@ class ModelInfo:
     """The same for the long layers, which look further back, in a ring of their own; 0: there are none."""
     long_layers: tuple[int, ...] = ()
     """Counted from 0."""
+    precision: str = FP32
+    """How the matrices run: FP32, or INT8, where all but those of embedding and positions are bytes."""
     fingerprint: str = vocabulary.FINGERPRINT
     """Of the vocabulary table the model was trained with."""
     training: Mapping[str, str] = field(default_factory=dict)
@@ -69,6 +74,8 @@ class ModelInfo:
         too_short = 0 < self.long_mem_len <= self.mem_len
         if too_short or bool(self.long_layers) != bool(self.long_mem_len):
             raise ValueError(f"long_mem_len {self.long_mem_len} does not fit long_layers {self.long_layers}")
+        if self.precision not in BYTES:
+            raise ValueError(f"precision {self.precision} is none of {', '.join(BYTES)}")
 
     @property
     def longest_memory(self) -> int:
@@ -110,13 +117,13 @@ class ModelInfo:
 
     @property
     def floor_bytes(self) -> int:
-        """Bytes that a step has to read: the weights as they run, float32, and K and V of all slots."""
-        return self.parameters * 4 + self.memory_bytes
+        """Bytes that a step has to read: the weights as they run, and K and V of all slots, float32."""
+        return self.parameters * BYTES[self.precision] + self.memory_bytes
 
     @property
-    def rank(self) -> tuple[int, int]:
-        """What makes a model the larger one: its parameters, then how far it looks back."""
-        return self.parameters, self.longest_memory
+    def rank(self) -> tuple[int, int, int]:
+        """What makes a model the larger one: its parameters, how far it looks back, how finely it computes."""
+        return self.parameters, self.longest_memory, BYTES[self.precision]
 
     def to_metadata(self) -> dict[str, str]:
         """The strings that ride in the .onnx file."""
@@ -127,6 +134,7 @@ class ModelInfo:
             "vocabulary": self.fingerprint,
             **sizes,
             LONG_LAYERS: " ".join(map(str, self.long_layers)),
+            "precision": self.precision,
             "training": training,
             "card": self.card,
         }
@@ -153,6 +161,7 @@ class ModelInfo:
             sizes: dict[str, Any] = {name: int(metadata[name]) for name in SIZES if name != LONG_MEM_LEN}
             sizes[LONG_MEM_LEN] = int(metadata.get(LONG_MEM_LEN, 0))  # files of before there was one
             sizes[LONG_LAYERS] = tuple(map(int, metadata.get(LONG_LAYERS, "").split()))
+            sizes["precision"] = metadata.get("precision", FP32)
             training = {str(k): str(v) for k, v in json.loads(metadata.get("training", "{}")).items()}
             card = metadata.get("card", "")
             info = cls(**sizes, fingerprint=metadata["vocabulary"], training=training, card=card, name=where.stem)

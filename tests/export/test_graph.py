@@ -12,7 +12,10 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto
 
-from export.graph import IR_VERSION, OPSET, build, shapes, sinusoids, stored
+from export.graph import IR_VERSION, OPSET, build, shapes, stored
+from export.matrices import sinusoids
+from export.nodes import CONTRIBUTED
+from jamd.engine.info import FP32, INT8
 from jamd.engine.session import Session
 from tests.tiny import TINY, tiny_model, tiny_weights
 
@@ -22,11 +25,11 @@ def model() -> onnx.ModelProto:
     return build(tiny_weights(), TINY)
 
 
-def test_the_file_is_standard_onnx_of_a_stated_version(model) -> None:
-    assert [(o.domain, o.version) for o in model.opset_import] == [("", OPSET)]
+def test_the_file_is_standard_onnx_of_a_stated_version_but_for_one_product(model) -> None:
+    assert [(o.domain, o.version) for o in model.opset_import] == [("", OPSET), (CONTRIBUTED, 1)]
     assert model.ir_version == IR_VERSION
     assert not model.functions
-    assert {node.domain for node in model.graph.node} == {""}
+    assert {node.op_type for node in model.graph.node if node.domain} == {"FusedMatMul"}
 
 
 def test_every_node_has_a_name_of_its_own(model) -> None:
@@ -50,18 +53,25 @@ def test_one_file_serves_every_length(model) -> None:
     assert [d.dim_param for d in model.graph.output[0].type.tensor_type.shape.dim] == ["N", ""]
 
 
-def test_the_loader_computes_all_that_depends_on_weights_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", [FP32, INT8])
+def test_the_loader_computes_all_that_depends_on_weights_alone(tmp_path: Path, precision: str) -> None:
+    path = tiny_model(tmp_path / "m.onnx", info=replace(TINY, precision=precision))
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(tmp_path / "loaded.onnx")
     options.log_severity_level = 4
-    ort.InferenceSession(str(tiny_model(tmp_path / "m.onnx")), options, providers=["CPUExecutionProvider"])
+    ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     loaded = onnx.load(options.optimized_model_filepath).graph
     constant = {i.name for i in loaded.initializer}
     assert [n.name for n in loaded.node if all(i in constant for i in n.input)] == []
     ops = Counter(n.op_type for n in loaded.node)
     assert ops["Cast"] == 0
-    assert ops["Gemm"] + ops["MatMul"] == TINY.n_layer * (5 + TINY.n_head) + 1
+    positions = TINY.n_layer * (TINY.n_head if precision == INT8 else 1)
+    assert ops["FusedMatMul" if precision == FP32 else "MatMulNBits"] >= positions
+    products = ("Gemm", "MatMul", "FusedMatMul", "MatMulNBits")
+    assert (
+        sum(ops[op] for op in products) == positions + 4 * TINY.n_layer + 2
+    )  # the last layer's q apart, and the logits
     assert ops["TensorScatter"] == 2 * TINY.n_layer
 
 

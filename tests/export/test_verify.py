@@ -11,6 +11,7 @@ import pytest
 
 from export.graph import stored
 from export.verify import TOLERANCE, Reference, check, main
+from jamd.engine.info import FP32
 from tests.engine.literal import literal, segment_start, sliding_start
 from tests.tiny import TINY, tiny_model, tiny_weights
 
@@ -35,7 +36,7 @@ def truth() -> Reference:
 def test_the_model_passes_with_room_to_spare(path: Path, truth: Reference) -> None:
     report = check(path, truth)
     assert report.passed
-    assert max(report.logits_error, report.last_error, report.memory_error) < TOLERANCE / 5
+    assert max(report.logits_error, report.last_error, report.memory_error) < TOLERANCE[FP32] / 5
     assert report.tokens == len(IDS)
     assert report.rewinds > 3
     assert report.step_ms > 0
@@ -55,7 +56,7 @@ def test_a_difference_is_seen_where_it_lies(path: Path, truth: Reference, field:
     wrong[..., -1, -1] += 0.01 * np.abs(wrong).max()
     report = check(path, dataclasses.replace(truth, **{field: wrong}))
     assert not report.passed
-    assert getattr(report, error) > TOLERANCE
+    assert getattr(report, error) > TOLERANCE[FP32]
 
 
 def test_a_sliding_window_does_not_pass(path: Path) -> None:
