@@ -11,9 +11,10 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import numpy_helper
 
 from export import int8
-from export.graph import stored
+from export.graph import build, stored
 from export.verify import TOLERANCE, Reference, check
 from jamd.config import SHIPPED_MODEL
 from jamd.engine.info import FP32, INT8
@@ -23,6 +24,8 @@ from jamd.remi import vocabulary
 from tests.engine.literal import literal, segment_start, sliding_start
 from tests.tiny import TINY, tiny_model, tiny_weights
 
+HEADROOM = 64
+"""As export leaves it."""
 SMALL = replace(TINY, precision=INT8)
 IDS = np.random.default_rng(8).integers(0, TINY.vocab_size, TINY.mem_len + 5 * TINY.tgt_len + 3)
 COSTS, DIVERGES = 0.01, 1e-3
@@ -84,6 +87,30 @@ def test_the_larger_of_two_equals_looks_back_further_and_then_computes_finer() -
     assert sorted([far, SMALL, TINY], key=lambda info: info.rank) == [SMALL, TINY, far]
 
 
+def test_a_model_file_is_converted_by_a_command_with_its_card_and_stays_in_eight_bits(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch is not installed: the train extra brings it")
+    from export.__main__ import main
+
+    first, second, third = (tmp_path / f"{name}.onnx" for name in "abc")
+    tiny_model(first, info=replace(TINY, capacity=TINY.mem_len + TINY.tgt_len + HEADROOM, card="# Mine"))
+    for options in ([first, "--int8", "--out", second], [second, "--out", third]):
+        done = CliRunner().invoke(main, [*map(str, options), "--only-installed"])
+        assert done.exit_code == 0, done.output
+    assert read_info(second) == replace(read_info(first), precision=INT8, name="b")
+    assert read_info(third) == replace(read_info(second), name="c")
+    held = [{i.name: numpy_helper.to_array(i) for i in onnx.load(p).graph.initializer} for p in (second, third)]
+    assert all((found == held[1][name]).all() for name, found in held[0].items() if name.endswith("weight.int8"))
+
+
+def test_weights_read_back_are_what_the_bytes_stand_for(path: Path) -> None:
+    pytest.importorskip("torch", reason="torch is not installed: the train extra brings it")
+    from export.weights import load
+
+    for name, meant in stored(tiny_weights(), INT8).items():
+        exact = not name.endswith(("r_w_bias", "r_r_bias"))
+        assert np.allclose(load(path).weights[name].numpy(), meant, rtol=0 if exact else 1e-5, atol=1e-6 * (not exact))
+
+
 # ---- the ring --------------------------------------------------------------------------------------------
 
 
@@ -132,25 +159,16 @@ def test_another_position_bias_does_not_pass(path: Path) -> None:
 # ---- the music -------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    pytest.importorskip("torch", reason="torch is not installed: the train extra brings it")
-    from export.__main__ import main
-
-    out = tmp_path_factory.mktemp("shipped") / "int8.onnx"
-    done = CliRunner().invoke(main, [str(SHIPPED_MODEL), "--int8", "--out", str(out), "--only-installed"])
-    assert done.exit_code == 0, done.output
-    return out
-
-
-def test_the_shipped_model_is_converted_without_its_run(converted: Path) -> None:
-    found, shipped = read_info(converted), read_info(SHIPPED_MODEL)
-    assert found == replace(shipped, precision=INT8, name="int8")
-    assert converted.stat().st_size < 0.65 * SHIPPED_MODEL.stat().st_size
-
-
-def test_eight_bits_cost_the_trained_weights_almost_nothing(converted: Path) -> None:
+def test_eight_bits_cost_the_trained_weights_almost_nothing(tmp_path: Path) -> None:
     """On music that the model itself has made; what real music says stands in the README."""
+    pytest.importorskip("torch", reason="torch is not installed: the train extra brings it")
+    from export.reference import weights_of
+    from export.weights import load_model
+
+    converted = tmp_path / "int8.onnx"
+    weights = weights_of(load_model(SHIPPED_MODEL)[0])
+    onnx.save_model(build(weights, replace(read_info(SHIPPED_MODEL), precision=INT8)), str(converted))
+    assert converted.stat().st_size < 0.65 * SHIPPED_MODEL.stat().st_size
     whole, small = Session.load(SHIPPED_MODEL, "cpu"), Session.load(converted, "cpu")
     ids = music(whole, 400)
     whole.reset()
