@@ -209,7 +209,7 @@ def demo(ctx: click.Context, /, out: Path, **options: Any) -> None:
 @settings(
     ("--model", "engine_model", "FILE.onnx"), ("--device", "engine_device"), ("--budget-ms", "engine_budget_ms", "MS")
 )
-@click.option("--only", metavar="SECTIONS", help="Of start, engine, live, lateness and hour, behind commas.")
+@click.option("--only", metavar="SECTIONS", help="Of start, engine, live, touch, lateness and hour, behind commas.")
 @click.option("--keys", is_flag=True, help="Say what the keys of the JSON mean, and measure nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON as the last line, for a program to read.")
 @click.pass_obj

@@ -53,6 +53,8 @@ KEYS = {
     "live.cold_ms": "The same where the turn was ended at once, and nothing was drafted (spread).",
     "live.notes_played": "Notes of the answers.",
     "live.notes_left_out": "Notes that would have come too late.",
+    "touch.thru_ms": "From a key or its end until it goes through, beside a model that never stops (spread).",
+    "touch.barge_in_ms": "From a key until the last note-off of the answer that it cuts (spread).",
     "lateness.realtime": "Whether the wire has real-time priority.",
     "lateness.alone": "Milliseconds by which notes are late, nothing else going on (spread).",
     "lateness.inference": "The same beside a model that never stops (spread).",

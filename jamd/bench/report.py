@@ -13,11 +13,12 @@ IMPORT_S, PORTS_S, READY_S = 0.1, 0.3, 1.5
 LATE_MS, LATE_ORDINARY_MS = 1.0, 3.0
 """What notes may be late in 99 of 100 cases, with real-time priority and without: 1 ms feels immediate."""
 OLDER, IDLE_PERCENT, MEMORY_MIB = 1.05, 3.0, 400.0
+THRU_MS, BARGE_IN_MS = 1.0, 10.0
 
 
 def table(found: Figures) -> str:
     """All that was measured, in three columns."""
-    rows = [*_start(found), *_engine(found), *_live(found), *_lateness(found), *_hour(found)]
+    rows = [*_start(found), *_engine(found), *_live(found), *_touch(found), *_lateness(found), *_hour(found)]
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(2)]
     lines = [f"{name:{widths[0]}}  {figure:{widths[1]}}  {said}".rstrip() for name, figure, said in rows]
     return "\n".join([*lines, *(f"{name}: not measured, {why}" for name, why in found["skipped"].items())])
@@ -59,6 +60,12 @@ def _live(found: Figures) -> Iterator[Row]:
         yield "idle", f"{whole:.1f} % of a processor", _limit(whole, IDLE_PERCENT, "%")
     if memory := live["memory_mib"]:
         yield "memory of all processes", f"{memory['all']:.0f} MiB", _limit(memory["all"], MEMORY_MIB, "MiB")
+
+
+def _touch(found: Figures) -> Iterator[Row]:
+    if touch := found.get("touch"):
+        yield "thru", *_spread(touch["thru_ms"], lambda p99: _limit(p99, THRU_MS, "ms"))
+        yield "barge-in", *_spread(touch["barge_in_ms"], lambda p99: _limit(p99, BARGE_IN_MS, "ms"))
 
 
 def _lateness(found: Figures) -> Iterator[Row]:

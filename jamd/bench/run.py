@@ -15,6 +15,7 @@ from jamd.bench.lateness import lateness
 from jamd.bench.live import live
 from jamd.bench.start import start
 from jamd.bench.steps import all_models, read_gib_s
+from jamd.bench.touch import touch
 from jamd.config import Settings
 from jamd.daemon.choosing import at_hand
 from jamd.engine.runtime import VERSION
@@ -26,6 +27,7 @@ SECTIONS = {
     "start": "import, and jamd ports",
     "engine": "steps of each model",
     "live": "phrases and answers",
+    "touch": "thru and barge-in",
     "lateness": "notes under load",
     "hour": "an hour of music",
 }
@@ -40,6 +42,8 @@ class Extent:
     """For each model on each number of threads."""
     phrases: int = 8
     """Of each kind."""
+    touches: int = 40
+    """Keys that go through and cut an answer."""
     late_s: float = 2.0
     """For each load."""
     minutes: float = 60.0
@@ -67,6 +71,7 @@ def bench(
         "start": start,
         "engine": lambda: _engine(settings, extent.model_s),
         "live": lambda: live(settings, model, extent.phrases),
+        "touch": lambda: touch(settings, model, extent.touches),
         "lateness": lambda: lateness(settings, model, extent.late_s),
         "hour": lambda: apart(hour, model, engine.device, engine.threads, extent.minutes),
     }

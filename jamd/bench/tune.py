@@ -15,6 +15,7 @@ GAP_MS = 80
 END_TURN = 20
 """The controller that says: your turn (see `jamd.bench.live`)."""
 FAR_MS = 600_000
+KEY_NS = 97_310_000
 
 
 def silent_file(folder: Path) -> Path:
@@ -32,6 +33,15 @@ def phrases(folder: Path, begins_ms: Sequence[int], hands_over: Sequence[bool]) 
         if hands:
             events += [Performed(end + MS * i, Kind.CONTROL, END_TURN, 127 * (i == 1)) for i in (1, 2)]
     return _write(folder / "phrases.mid", events)
+
+
+def keys(folder: Path, count: int) -> Path:
+    """So many keys, one after the other, at instants that lie otherwise between the wire's looks each time."""
+    events = list[Performed]()
+    for i in range(count):
+        at, pitch = 300 * MS + i * KEY_NS, 84 + i % 12
+        events += [Performed(at, Kind.NOTE_ON, pitch, 80), Performed(at + KEY_NS // 2, Kind.NOTE_OFF, pitch)]
+    return _write(folder / "keys.mid", events)
 
 
 def _phrase(at_ms: int, pitches: Iterable[int]) -> list[Performed]:

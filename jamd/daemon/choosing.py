@@ -25,9 +25,12 @@ class Loaded:
     pace: Pace
 
 
-def load_model(engine: Engine, tell: Callable[[Report], object]) -> Loaded:
-    """The model that plays, warmed up; ModelError where there is none, or none keeps the budget."""
-    if not engine.budget_ms:
+def load_model(engine: Engine, tell: Callable[[Report], object], *, known: bool = False) -> Loaded:
+    """The model that plays, warmed up; ModelError where there is none, or none keeps the budget.
+
+    `known`: it was chosen before, and is the one that is named.
+    """
+    if known or not engine.budget_ms:
         return Loaded(load_named(engine), engine.path, Pace())
     named = engine.path if engine.model else None
     candidates = in_order([Candidate(path, read_info(path)) for path in at_hand(engine)], named)

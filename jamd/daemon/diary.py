@@ -81,11 +81,18 @@ def _line(report: Report) -> str:
             return "late: jamd falls behind, and plays fewer notes"
         case "lateness" if facts["played"] or facts["skipped"]:
             told = f"{facts['played']} notes, 99 % at most {facts['p99_ms']:.1f} ms late"
-            return f"played {told}; {facts['skipped']} too late, left out"
+            return f"played {told}; {facts['skipped']} too late, left out{_over_budget(facts)}"
         case "refused":
             return f"you played on: {facts['notes']} planned notes are left out"
         case _:
             return _trouble(report.what, facts)
+
+
+def _over_budget(facts: dict[str, int | float | str | bool]) -> str:
+    """How often the budget was not kept; nothing where there is none, or nothing was to keep it."""
+    if not facts.get("answers"):
+        return ""
+    return f"; {facts['over_budget']} of {facts['answers']} answers later than {facts['budget_ms']:g} ms"
 
 
 def _trouble(what: str, facts: dict[str, int | float | str | bool]) -> str:

@@ -23,6 +23,16 @@ class Mailbox:
         self._size = len(self._ring)
         self._seen = 0  # the reader has seen all before this
 
+    @property
+    def written(self) -> int:
+        """Another number with each message that is put."""
+        return int(self._indices[0])
+
+    @property
+    def news(self) -> bool:
+        """True where something has come that was not yet seen."""
+        return self._indices[0] > max(self._seen, self._indices[1])
+
     def put(self, message: object) -> bool:
         """Writes a message; False where the reader has left no room for it."""
         payload = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)

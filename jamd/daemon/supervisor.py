@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from jamd.daemon import brain_start, wire
+from jamd.daemon.bell import Bell
 from jamd.daemon.board import Board
 from jamd.daemon.diary import Diary
 from jamd.daemon.osc import Osc
@@ -54,10 +55,10 @@ class Supervisor:
         self._finished = False
         with signals.kept_from_children():  # the helper that cleans up shared memory is one too
             self._board = Board.create()
-        self._job = job(self._board.name)
+        self._job, self._bell = job(self._board.name), Bell()
         self._wire = self._start_wire()
         self._wire.go()
-        self._brain = self._start("brain", brain_start.run, self._job)
+        self._brain = self._start_brain()
         self._spare: _WireProcess | None = None
 
     def run(self) -> int:
@@ -80,9 +81,12 @@ class Supervisor:
             process.start()
         return process
 
+    def _start_brain(self) -> BaseProcess:
+        return self._start("brain", brain_start.run, self._job, self._bell)
+
     def _start_wire(self) -> _WireProcess:
         theirs, ours = self._context.Pipe(duplex=False)
-        process = self._start("wire", wire.run, self._job, theirs)
+        process = self._start("wire", wire.run, self._job, theirs, self._bell)
         theirs.close()
         return _WireProcess(process, ours)
 
@@ -118,7 +122,7 @@ class Supervisor:
         self._board.box("main_to_wire").put(BrainGone())
         self._board.write("brain_beat_ns", 0)
         self._died("brain", now)
-        self._brain = self._start("brain", brain_start.run, self._job)
+        self._brain = self._start_brain()
 
     def _died(self, name: str, now: int) -> None:
         self._up.discard(name)
@@ -181,6 +185,7 @@ class Supervisor:
         except JamdError as error:
             self._diary.write(Report(time.monotonic_ns(), "failed", {"error": str(error)}))
         self._diary.close()
+        self._bell.close()
         self._board.close()
 
 

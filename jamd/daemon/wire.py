@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from typing import TypeVar
 
 from jamd.config import Settings
+from jamd.daemon.bell import Bell
 from jamd.daemon.board import Board
 from jamd.daemon.child import Lifeline, guarded
 from jamd.daemon.clocks import make_conductor, open_clock
@@ -23,7 +24,7 @@ from jamd.midi.file_ports import FileInput
 from jamd.midi.ledger import Ledger, panic_messages
 from jamd.midi.names import same_device
 from jamd.midi.pacing import Pacer, quiet_garbage, request_priority
-from jamd.midi.port_types import Device, InputPort, OutputPort
+from jamd.midi.port_types import Device, InputPort, OutputPort, PortSpec
 from jamd.midi.ports import open_input, open_output, parse_spec
 from jamd.midi.recorder import FileRecorder, NullRecorder, Recorder
 from jamd.midi.state_out import Address
@@ -42,13 +43,16 @@ PATIENCE_NS = 3000 * MS
 Port = TypeVar("Port", InputPort, OutputPort, InputPort | None)
 
 
-def run(job: Job, go: Connection) -> None:
-    """The body of the wire process: everything is loaded, then it waits for its word."""
+def run(job: Job, go: Connection, bell: Bell, opener: Callable[[PortSpec, str], OutputPort] = open_output) -> None:
+    """The body of the wire process: everything is loaded, then it waits for its word.
+
+    The bell wakes the brain; `opener` opens the output.
+    """
     try:
         since_ns = go.recv()
     except EOFError:
         return
-    guarded("wire", job, partial(_play, since_ns))
+    guarded("wire", job, partial(_play, since_ns, bell, opener))
 
 
 def wire_settings(settings: Settings, same: bool) -> WireSettings:
@@ -60,6 +64,7 @@ def wire_settings(settings: Settings, same: bool) -> WireSettings:
         thru=not same if thru == "auto" else bool(thru),
         same_device=same,
         tolerance_ns=settings.player.late_ms * MS,
+        budget_ns=int(settings.engine.budget_ms * MS),
         state_out=_address(bindings.state_out, channel),
         late_out=_address(bindings.late_out, channel),
         sends_clock=settings.clock.send,
@@ -72,11 +77,18 @@ def _address(text: str, channel: int) -> Address | None:
     return ((binding.channel or channel or 1) - 1, binding.number) if binding else None
 
 
-def _play(since_ns: int, job: Job, board: Board, lifeline: Lifeline) -> None:
+def _play(
+    since_ns: int,
+    bell: Bell,
+    opener: Callable[[PortSpec, str], OutputPort],
+    job: Job,
+    board: Board,
+    lifeline: Lifeline,
+) -> None:
     midi = job.settings.midi
     realtime = job.settings.player.realtime and request_priority()  # before the ports: their threads inherit it
     with ExitStack() as opened:
-        output = _patiently(lambda: open_output(parse_spec(midi.out), midi.api), since_ns)
+        output = _patiently(lambda: opener(parse_spec(midi.out), midi.api), since_ns)
         opened.callback(output.close)
         _silence(board, output)  # what a predecessor left sounding ends before the input is looked for
         opened.callback(_silence, board, output)  # and what this one leaves, if it fails
@@ -93,7 +105,7 @@ def _play(since_ns: int, job: Job, board: Board, lifeline: Lifeline) -> None:
         if since_ns:
             wire.tell(PlanEnded(since_ns, deaf=True))
         quiet_garbage()
-        _loop(Joint(board, wire, source), board, wire, Pacer(realtime), lifeline)
+        _loop(Joint(board, wire, source, bell), board, wire, Pacer(realtime), lifeline)
         wire.close(time.monotonic_ns())
 
 
@@ -163,14 +175,16 @@ def _loop(joint: Joint, board: Board, wire: Wire, pacer: Pacer, lifeline: Lifeli
         wake = wire.step(now)
         joint.done()
         board.write("heard", wire.heard)
-        now = pacer.wait(wake)
+        now = pacer.wait(wake, joint.called)
 
 
 class Joint:
     """Joins the wire to brain and main: reads what they say, watches the brain's heart, says when a file is over."""
 
-    def __init__(self, board: Board, wire: Wire, source: InputPort) -> None:
-        self._board, self._wire, self._source = board, wire, source
+    def __init__(self, board: Board, wire: Wire, source: InputPort, bell: Bell) -> None:
+        self._board, self._wire, self._source, self._bell = board, wire, source, bell
+        self._from_brain, self._from_main = board.box("brain_to_wire"), board.box("main_to_wire")
+        self._told = 0  # the brain has been woken for all messages until this one
         self._greeted = False  # plans of a brain that has not greeted this wire were made for another
         self._brain_alive = self._ended = False
 
@@ -184,13 +198,24 @@ class Joint:
             self._wire.tell(InputEnded())
         return self._read_main(now)
 
+    def called(self, now: int) -> bool:
+        """Whether something has come that wants a step: a cheap look, many times a second."""
+        return self._wire.look(now) or self._from_brain.news or self._from_main.news
+
     def done(self) -> None:
-        """What the brain has said is done with, unless the recording waits for it: then a successor reads it too."""
+        """After a step: the brain is woken if it was told anything.
+
+        What it has said is done with, unless the recording waits for it: then a successor reads it too.
+        """
+        told = self._board.box("wire_to_brain").written
+        if told != self._told:
+            self._told = told
+            self._bell.ring()
         if self._wire.settled:
-            self._board.box("brain_to_wire").done()
+            self._from_brain.done()
 
     def _read_brain(self, now: int) -> None:
-        for number, message in self._board.box("brain_to_wire").see():
+        for number, message in self._from_brain.see():
             if isinstance(message, Hello):
                 self._greeted, self._ended = True, False  # a new brain has not heard that the file is over
                 self._start_file(now)
@@ -216,7 +241,7 @@ class Joint:
 
     def _read_main(self, now: int) -> bool:
         """False when it is time to leave."""
-        for message in self._board.box("main_to_wire").take():
+        for message in self._from_main.take():
             if isinstance(message, BrainGone):
                 self._wire.end_plan(now, "brain_gone")
             elif isinstance(message, Action):

@@ -21,11 +21,12 @@ class Job:
     seed: int
     log: Path | None
     """Where the wire records the jam; None: it does not."""
+    chosen: bool = False
+    """Whether the model was chosen by a brain before: it is not chosen again."""
 
     def keeping_to(self, model: Path) -> Job:
-        """The same for whoever takes over: a jam keeps to its model, which is not chosen again."""
-        settings = self.settings.with_options(engine_model=str(model), engine_budget_ms=0.0)
-        return replace(self, settings=settings)
+        """The same for whoever takes over: a jam keeps to its model, however fast the machine is then."""
+        return replace(self, settings=self.settings.with_options(engine_model=str(model)), chosen=True)
 
 
 @dataclass(frozen=True, slots=True)

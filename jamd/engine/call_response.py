@@ -9,7 +9,7 @@ from jamd.engine.core import MS
 from jamd.engine.improviser import Opening, answer_ticks
 from jamd.engine.openings import HALF_SLOT
 from jamd.engine.pace import LEAST_NS
-from jamd.engine.turns import Turns
+from jamd.engine.turns import STEP_TOKENS, Turns
 from jamd.music.events import Turn
 from jamd.music.timeline import Timeline
 from jamd.remi.place import Place
@@ -29,10 +29,14 @@ class CallResponse(Turns):
             return False
         if core.watermark < min(over, core.phrase.last_ns + DRAFT_AFTER_NS):
             return False
-        over = max(over, core.watermark)
+        ended_ns, over = over, max(over, core.watermark)
         begin_ns = self._entry(core.timeline, max(over + LEAST_NS, now + core.pace.margin_ns))
-        opening = partial(self._opening, begin_ns=begin_ns or over)
-        self.begin(over, begin_ns, now, opening, bar=not core.grid, yields=core.manners.split is None)
+        opening, yields = partial(self._opening, begin_ns=begin_ns or over), core.manners.split is None
+        if begin_ns is not None:
+            self.begin(over, begin_ns, now, opening, bar=not core.grid, yields=yields)
+        else:  # on its way in time to begin as the phrase ends: the wire keeps it for the case that nothing comes
+            out_ns = over - LEAST_NS - core.pace.time_for(STEP_TOKENS)
+            self.begin(over, None, now, opening, bar=not core.grid, out_ns=out_ns, yields=yields, ended_ns=ended_ns)
         return True
 
     def answer(self, time_ns: int, *, anew: bool = False) -> None:

@@ -177,7 +177,7 @@ class Core:
 
     def remember(self, time_ns: int) -> None:
         """An exchange begins."""
-        self._exchanges.begin(self.past(time_ns))
+        self._exchanges.begin(lambda: self.past(time_ns))
 
     def answered(self, past: Past) -> None:
         """An answer is heard, to what stood at that past."""

@@ -13,8 +13,8 @@ from jamd.music.timeline import Timeline
 from jamd.remi import vocabulary as v
 from jamd.remi.encoder import Encoder
 
-ENTRY_LEAD_NS = 3_000_000
-"""From the plan to its first note at the soonest: one turn of the wire's loop."""
+ENTRY_LEAD_NS = 2_000_000
+"""From the plan to its first note at the soonest: the wire looks for plans every half millisecond."""
 
 
 @dataclass(slots=True)
@@ -38,6 +38,8 @@ class Draft:
     """How things stood before it."""
     yields: bool = True
     """Whether it stops when the performer plays."""
+    ended_ns: int = 0
+    """The end of the phrase, where the answer begins then or as soon as it can; 0: it begins where beats say."""
     ends_ns: int | None = None
     """No note sounds longer; None: as long as it says."""
     waiting: list[Note | Pedal] = field(default_factory=list)
@@ -50,6 +52,8 @@ class Draft:
     """Onsets (ticks) of planned notes by due instant and pitch."""
     left_out: set[tuple[int, int]] = field(default_factory=set)
     """Onset and pitch of notes that were not played: they would have come too late."""
+    told: bool = False
+    """Whether people know that the phrase is over, and an answer on its way."""
     behind: bool = False
     """True once the music has overtaken its making, and a part of it was not made."""
 
@@ -57,6 +61,16 @@ class Draft:
     def planned(self) -> bool:
         """True once some of it is on its way to the wire."""
         return self.end_ns > 0
+
+    @property
+    def certain_ns(self) -> int:
+        """When nothing can keep it from being heard any more, but a key that is struck."""
+        return max(self.out_ns, self.ended_ns)
+
+    @property
+    def ready(self) -> bool:
+        """True where something stands complete that is not yet planned."""
+        return bool(self._complete())
 
     @property
     def over(self) -> bool:
@@ -67,17 +81,23 @@ class Draft:
         """True if its first note has been due by then."""
         return self.planned and self.begin_ns is not None and self.begin_ns <= time_ns
 
-    def plan(self, heard: int, now: int) -> Plan | None:
-        """What stands complete, placed in time; None where nothing new does. The first plan fixes the entry."""
-        complete_to = self.answer.tick - v.SLOT_TICKS // 2
-        complete = [e for e in self.waiting if self.answer.done or tick_of(e) < complete_to]
+    def plan(self, heard: int, known_ns: int, now: int) -> Plan | None:
+        """What stands complete, placed in time; None where nothing new does. The first plan fixes the entry.
+
+        It knows of `heard` note-ons, and of all that was performed up to `known_ns`.
+        """
+        complete = self._complete()
         if not complete:
             return None
         self.waiting = [e for e in self.waiting if e not in complete]
         if self.begin_ns is None:
-            self.begin_ns = now + ENTRY_LEAD_NS
+            self.begin_ns = max(self.over_ns, now + ENTRY_LEAD_NS)
             self.timeline = replace(self.timeline, time_ns=self.begin_ns, tick=min(map(tick_of, complete)))
-        return self._placed(complete, heard)
+        return replace(self._placed(complete, heard), over_ns=self.ended_ns, known_ns=known_ns)
+
+    def _complete(self) -> list[Note | Pedal]:
+        complete_to = self.answer.tick - v.SLOT_TICKS // 2
+        return [e for e in self.waiting if self.answer.done or tick_of(e) < complete_to]
 
     def keep_ahead_of(self, time_ns: int) -> None:
         """Begins no slot that is due before an instant, once it is known when the answer begins."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from jamd.engine.improviser import Memory
@@ -28,15 +29,20 @@ class Exchanges:
     """The past of a jam, as far as it is kept. Owned by the core."""
 
     def __init__(self) -> None:
-        self._begun: deque[Past] = deque(maxlen=KEPT)
+        self._begun: deque[Past] = deque()
         self.last_answered: Past | None = None
         """Before the last answer, while nothing has come since."""
         self._entries: list[LogEntry] = []  # since the oldest of those began
 
-    def begin(self, past: Past) -> None:
-        """An exchange begins: the performer's turn, and the answer to it."""
-        self._begun.append(past)
+    def begin(self, take: Callable[[], Past]) -> None:
+        """An exchange begins: the performer's turn, and the answer to it; `take` tells how things stand.
+
+        What it takes the place of goes first: its memory serves this one.
+        """
         self.last_answered = None
+        if len(self._begun) == KEPT:
+            self._begun.popleft()
+        self._begun.append(take())
         oldest = self._begun[0].since_ns
         self._entries = [entry for entry in self._entries if entry.time_ns >= oldest]
 

@@ -20,16 +20,7 @@ from jamd.engine.pace import Pace
 from jamd.engine.sampling import Sampler
 from jamd.engine.trade import Trade
 from jamd.music.actions import TABLE, Action
-from jamd.music.events import (
-    ALL_NOTES_OFF,
-    ALL_SOUND_OFF,
-    PEDAL_THRESHOLD,
-    RESET_CONTROLLERS,
-    SUSTAIN,
-    Kind,
-    LogEntry,
-    Performed,
-)
+from jamd.music.events import PEDAL_THRESHOLD, LogEntry, Performed, says_something
 from jamd.music.messages import Report, Transport
 from jamd.music.plan import Plan
 from jamd.music.timeline import Timeline
@@ -45,8 +36,6 @@ MODES: dict[str, Callable[[Core], Mode]] = {
 NEED_BEATS = frozenset({"trade", "duet"})
 NO_LIMIT = TABLE["density"].high
 """So many notes a beat are as good as any number."""
-_CONTROLLERS = frozenset({SUSTAIN, ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF})
-"""Controllers that move the pedal or end notes."""
 
 
 class Partner:
@@ -73,10 +62,10 @@ class Partner:
     def hear(self, entry: Performed | Timeline) -> None:
         """Takes in what the wire has stamped: performed events and, where there is a clock, Timelines."""
         core = self._core
-        if isinstance(entry, Performed) and entry.kind is Kind.CONTROL and entry.number not in _CONTROLLERS:
+        if isinstance(entry, Performed) and not says_something(entry):
             if entry.number == core.manners.handover_cc:
                 self._hand_over(entry.time_ns, entry.value >= PEDAL_THRESHOLD)
-            return  # says nothing in the language: a wheel must not cost a draft
+            return
         if entry == core.clock:
             return  # told once more, because this or the wire is new
         core.note(entry)

@@ -118,9 +118,9 @@ class Turns:
         if not draft.answer.sampled:
             core.tell(now, "first_token", turn=draft.answer.opening.turn)
         if core.watermark >= draft.out_ns:  # before any sampling: `now` is the entry's, and it grows old
-            if core.turn is Turn.CALL:
-                core.become(State.THINKING, now)
             self._hand_on(draft, now)
+        if core.watermark >= draft.certain_ns:
+            self._decide(draft, now)
         if draft.sounds_by(core.watermark):
             self._pass_turn(draft)
         if core.turn is Turn.RESPONSE and self.ended(draft, now):
@@ -134,14 +134,16 @@ class Turns:
     def _make(self, draft: Draft, now: int) -> None:
         """A few tokens more, but no note that would be late before it is made: rather fewer notes, on time."""
         core, was_behind = self.core, draft.behind
-        soonest_ns = now + ENTRY_LEAD_NS + core.pace.time_for(NOTE_TOKENS)
-        for _ in range(STEP_TOKENS):
+        soonest_ns, made = now + ENTRY_LEAD_NS + core.pace.time_for(NOTE_TOKENS), 0
+        opens = draft.begin_ns is None and not draft.ready
+        while made < STEP_TOKENS and not (opens and draft.ready):  # its first notes are waited for
             draft.keep_ahead_of(soonest_ns)
             draft.waiting.extend(core.improviser.step())
+            made += 1
         if draft.behind and not was_behind:
             core.tell(now, "behind", turn=draft.answer.opening.turn)
         if not draft.answer.done:
-            core.pace.begin(now, STEP_TOKENS)
+            core.pace.begin(now, made)
 
     def begin(
         self,
@@ -153,6 +155,7 @@ class Turns:
         bar: bool = False,
         out_ns: int | None = None,
         yields: bool = True,
+        ended_ns: int = 0,
     ) -> Draft:
         """Begins the answer to what will be over at `over_ns`, on a copy of the encoder; `bar`: on a bar of its own."""
         core = self.core
@@ -168,7 +171,7 @@ class Turns:
         answer = core.improviser.begin(tail, opening(encoder.place, timeline))
         past = Past(over_ns, before, core.improviser.remember(), Turn.CALL)
         out_ns = over_ns if out_ns is None else out_ns
-        draft = Draft(encoder, over_ns, entries, answer, timeline, begin_ns, out_ns, past, yields)
+        draft = Draft(encoder, over_ns, entries, answer, timeline, begin_ns, out_ns, past, yields, ended_ns)
         core.tell(now, "draft", turn=core.turns, over_ns=over_ns, tail=len(tail))
         self.draft = draft
         return draft
@@ -183,15 +186,21 @@ class Turns:
         return Opening(place, first, end_tick, self.core.turns, changes=changes)
 
     def _hand_on(self, draft: Draft, now: int) -> None:
-        """Plans what stands complete; the first time, this is the end of the phrase."""
-        core, begun = self.core, draft.planned
-        plan = draft.plan(core.heard, now)
-        if plan is None:
-            return
-        if not begun:
+        """Plans what stands complete."""
+        core = self.core
+        plan = draft.plan(core.heard, core.watermark, now)
+        if plan is not None:
+            core.play(plan)
+            core.tell(plan.from_ns, "plan", notes=len(plan.notes), until_ns=draft.end_ns, final=plan.final)
+
+    def _decide(self, draft: Draft, now: int) -> None:
+        """The phrase is over, and it is jamd's turn: people see that."""
+        core = self.core
+        if core.turn is Turn.CALL:
+            core.become(State.THINKING, now)
+        if draft.planned and not draft.told:
+            draft.told = True
             core.tell(now, "phrase_end", over_ns=draft.over_ns, turn=draft.answer.opening.turn)
-        core.tell(plan.from_ns, "plan", notes=len(plan.notes), until_ns=draft.end_ns, final=plan.final)
-        core.play(plan)
 
     def _pass_turn(self, draft: Draft) -> None:
         """The answer sounds: from here on the turn is jamd's."""
@@ -210,10 +219,10 @@ class Turns:
         draft = self.draft
         if draft is None:
             return
-        if draft.sounds_by(time_ns):
+        if draft.sounds_by(time_ns - 1):  # what is due at this very instant is not played any more
             self._pass_turn(draft)
             self.core.tell(time_ns, why, turn=draft.answer.opening.turn)
-            self.settle(draft, draft.timeline.tick_at(time_ns))
+            self.settle(draft, draft.timeline.tick_at(time_ns - 1) + 1)
         else:
             planned = draft.planned
             self.drop()

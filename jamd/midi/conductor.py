@@ -132,8 +132,8 @@ class Conductor:
 
     # ---- what it says --------------------------------------------------------------------------------------
 
-    def entries(self, now: int) -> list[Timeline | Transport]:
-        """What has begun since the last call: Timelines, and the song that begins or stops."""
+    def look(self, now: int) -> bool:
+        """Takes in what its clock has by now; True where `entries` has something to say. Costs little."""
         for timeline in self._file.timelines(now):
             self._song = timeline.next_bar_line(timeline.tick) if self._song is None else self._song
             self.timeline = timeline
@@ -141,12 +141,21 @@ class Conductor:
         for stamp, data in self._port.poll(now) if self._port else []:
             for message in self._reader.feed(data):
                 self._hear(message, stamp)
+        return bool(self._said) or self._begins(now)
+
+    def entries(self, now: int) -> list[Timeline | Transport]:
+        """What has begun since the last call: Timelines, and the song that begins or stops."""
+        self.look(now)
         if self._follower.watch(now):
             self._report(Report(now, "clock_lost"))
-        while self._later and self._later[0].time_ns <= now and not self._quiet:
+        while self._begins(now):
             self._begin(self._later.pop(0), now)
         said, self._said = self._said, []
         return said
+
+    def _begins(self, now: int) -> bool:
+        """Whether something begins by itself."""
+        return bool(self._later) and self._later[0].time_ns <= now and not self._quiet
 
     @property
     def _quiet(self) -> bool:

@@ -1,4 +1,4 @@
-"""How late notes were played: a histogram of fixed size, since a jam may last for hours."""
+"""How late notes were played, and answers came: counts of fixed size, since a jam may last for hours."""
 
 from __future__ import annotations
 
@@ -45,3 +45,21 @@ class Lateness:
             "p99_ms": self.percentile_ns(99) / 1e6,
             "worst_ms": self.worst_ns / 1e6,
         }
+
+
+class Responses:
+    """Counts the answers that were to begin as a phrase ended, and those that came later than a budget. The wire's."""
+
+    def __init__(self, budget_ns: int) -> None:
+        self._budget_ns = budget_ns
+        self._answers = self._over = 0
+
+    def add(self, after_ns: int) -> bool:
+        """The first note of one was played so long after the phrase's end; True where that is over the budget."""
+        over = after_ns > self._budget_ns
+        self._answers, self._over = self._answers + 1, self._over + over
+        return over
+
+    def facts(self) -> dict[str, int | float | str | bool]:
+        """For a report: counts."""
+        return {"answers": self._answers, "over_budget": self._over, "budget_ms": self._budget_ns / 1e6}

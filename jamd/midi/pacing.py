@@ -15,10 +15,11 @@ PRIORITY = 5
 
 
 class Wake(NamedTuple):
-    """When to wake, and whether exactly then (a note is due) or about then (a look at the port)."""
+    """When to wake, whether exactly then (a note is due) or about then, and how often to look around until then."""
 
     at_ns: int
     exact: bool
+    look_ns: int
 
 
 def request_priority() -> bool:
@@ -54,14 +55,18 @@ class Pacer:
     ) -> None:
         self._spins, self._clock, self._sleep = spins, clock, sleep
 
-    def wait(self, wake: Wake) -> int:
-        """Returns at `wake.at_ns`, or as soon after as can be, with the time then; at once if past."""
-        spin_ns = SPIN_NS if self._spins and wake.exact else 0
-        remaining = wake.at_ns - self._clock()
-        while remaining > spin_ns:
-            self._sleep((remaining - spin_ns) / 1e9)
-            remaining = wake.at_ns - self._clock()
+    def wait(self, wake: Wake, called: Callable[[int], bool] = lambda now: False) -> int:
+        """Returns at `wake.at_ns`, or as soon after as can be, with the time then; at once if past.
+
+        Earlier where a look shows that somebody has `called`.
+        """
+        asleep_until = wake.at_ns - (SPIN_NS if self._spins and wake.exact else 0)
         now = self._clock()
+        while now < asleep_until:
+            self._sleep(min(asleep_until - now, wake.look_ns) / 1e9)
+            now = self._clock()
+            if called(now):
+                return now
         while now < wake.at_ns:
             now = self._clock()
         return now

@@ -9,9 +9,10 @@ from itertools import count
 
 from jamd.midi.keyboard import Keyboard
 from jamd.midi.lateness import Lateness
-from jamd.music.events import SUSTAIN, Kind, Performed
+from jamd.music.events import SUSTAIN, Kind, Performed, says_something
 from jamd.music.messages import Report
 from jamd.music.plan import Plan, PlannedNote
+from jamd.music.timeline import Timeline
 
 MS = 1_000_000
 TOLERANCE_NS = 30 * MS
@@ -54,8 +55,8 @@ class Player:
         self._sounding: dict[int, int] = {}  # pitch -> number of the note that sounds
         self._pedal_down = False
         self._final = False
-        self.yields = True
-        """Whether what is played stops when the performer plays: as the last plan said."""
+        self._yields, self._over_ns = True, 0  # as the last plan said
+        self._opens = False  # nothing of an answer to a phrase's end was played yet
         self.lateness = Lateness()
 
     def accept(self, plan: Plan) -> None:
@@ -70,7 +71,8 @@ class Player:
         pedal_moves = self._pedal_down or any(due.order == _PEDAL_DOWN for due in self._heap)
         if plan.cuts and pedal_moves:
             heappush(self._heap, _Due(plan.from_ns, _PEDAL_UP, next(self._numbers)))
-        self.yields = plan.yields
+        self._opens = plan.over_ns > 0 and (self._opens or plan.over_ns != self._over_ns)
+        self._yields, self._over_ns = plan.yields, plan.over_ns
         for note in plan.notes:
             if note.due_ns >= plan.from_ns:
                 heappush(self._heap, _Due(note.due_ns, _BEGIN, next(self._numbers), note))
@@ -90,8 +92,19 @@ class Player:
         """True while something sounds, is owed or is planned."""
         return bool(self._heap) or self._pedal_down
 
+    def gives_way(self, entry: Performed | Timeline) -> bool:
+        """Whether what is played, or was planned in case nothing came, ends with what somebody has performed."""
+        if isinstance(entry, Timeline):
+            return self.busy and entry.time_ns < self._over_ns
+        goes_on = entry.time_ns < self._over_ns and says_something(entry)
+        return self.busy and (goes_on or (self._yields and entry.kind is Kind.NOTE_ON))
+
     def play(self, now: int) -> list[Report]:
-        """Sends all that is due. Reports `late` (a note left out) and `answer_end` (a final plan is done)."""
+        """Sends all that is due.
+
+        Reports `response` (the first note of what begins as a phrase ends), `late` (a note left out) and `answer_end`
+        (a final plan is done).
+        """
         reports: list[Report] = []
         while self._heap and self._heap[0].due_ns <= now:
             due = heappop(self._heap)
@@ -104,6 +117,9 @@ class Player:
                 reports.append(self._leave_out(due.note, now))
             else:
                 self._begin(due, due.note, now)
+                if self._opens:
+                    self._opens = False
+                    reports.append(Report(now, "response", {"after_ns": now - self._over_ns}))
         if self._final and not self._heap:
             self._final = False
             if self._pedal_down:

@@ -5,6 +5,7 @@ One JSON object a line. First a `jam` record: the version of the format, and how
 
 - `played`: what jamd played, and when it was due; `action`: what people asked for; `told`: what else the brain heard;
 - `plan`: whether a plan of the brain's was accepted; `stopped`: what was played ends; `wire`: another wire goes on;
+- `over_budget`: an answer began later behind its phrase than [engine] budget_ms (for people; no replay follows it);
 - `brain`: at what the brain looked, and when: it stands before whatever followed from that.
 
 What the brain has said carries `said`, another number for each message of a jam: a wire that takes over is given once

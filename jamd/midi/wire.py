@@ -12,7 +12,9 @@ from jamd.errors import PortError
 from jamd.midi.bindings import Bindings
 from jamd.midi.conductor import Conductor
 from jamd.midi.echo import EchoGuard
+from jamd.midi.judge import Judge
 from jamd.midi.keyboard import Keyboard
+from jamd.midi.lateness import Responses
 from jamd.midi.ledger import Ledger
 from jamd.midi.listener import Listener
 from jamd.midi.metronome import Metronome
@@ -28,9 +30,10 @@ from jamd.music.plan import Plan
 from jamd.music.timeline import Timeline
 from jamd.music.told import Aside, Told
 
-POLL_NS, IDLE_POLL_NS = MS // 2, 2 * MS
-"""How often the input is looked at: while music is on, and when nobody has played for a while."""
+POLL_NS, IDLE_POLL_NS = MS // 2, MS
+"""How often the ports are looked at: while music is on, and when nobody has played for a while."""
 WATERMARK_NS, IDLE_WATERMARK_NS = 5 * MS, 20 * MS
+"""How often there is a step at least, and the brain is told how far the log reaches."""
 IDLE_NS = 2000 * MS
 """Silence after which nobody is playing."""
 SOON_NS = 2 * MS
@@ -54,6 +57,8 @@ class WireSettings:
     same_device: bool = False
     """In and out are one device: what is sent is expected to come back."""
     tolerance_ns: int = TOLERANCE_NS
+    budget_ns: int = 0
+    """The most from the end of a phrase to the first note of an answer that enters at once; 0: nobody has said."""
     state_out: Address | None = None
     late_out: Address | None = None
     sends_clock: bool = False
@@ -96,14 +101,16 @@ class Wire:
         )
         self._state_out = StateOut(self._send, settings.state_out, settings.late_out)
         self._player = Player(self._keyboard, self._played, settings.output_channel, settings.tolerance_ns)
+        self._responses = Responses(settings.budget_ns) if settings.budget_ns else None
         self._metronome = Metronome(
             self.conductor, self._send, self._keyboard.hand(), sends_clock=settings.sends_clock
         )
+        self._judge = Judge()
+        self._came: list[tuple[int, bytes]] = []  # from the input, since the last step
         self._plans: list[tuple[Plan, int]] = []  # with what the recorder calls `said`
         self._telling: list[ToBrain] = []  # what the brain is told as soon as the recording has it
         self._asked: list[Action] = []  # by main, since the last step
         self._set: dict[str, Action] = {}  # the last of each that keeps its value
-        self._silenced = 0  # `heard` at the last panic: no plan made before it is played
         self._now = 0
         self._written = True  # all that there is stands in the recording
         self._last_entry_ns: int | None = None
@@ -156,16 +163,20 @@ class Wire:
         self._recorder.told(message)
         self._telling.append(message)
 
+    def look(self, now: int) -> bool:
+        """Takes in what the ports have by now; True where that wants a step at once. Costs little."""
+        self._came += self._input.poll(now)
+        return self.conductor.look(now) or bool(self._came)
+
     def step(self, now: int) -> Wake:
-        """Does all that is to be done at `now`, and says when to come back."""
+        """Does all that is to be done at `now`, and says when to come back, and how often to look until then."""
         self._now = now
+        self.look(now)
         heard_something = self._listen(now)
         self._judge_plans(now)
         for report in self._player.play(now):
             self._report(report)
-            if report.what == "late":
-                self.tell(Missed(now, int(report.facts["due_ns"]), int(report.facts["pitch"])))
-                self._state_out.late()
+            self._account(report)
         self._metronome.play(now)
         self._mark(now, heard_something)
         self._write(now)
@@ -196,7 +207,8 @@ class Wire:
         self.end_plan(now, "close")
         self._metronome.stop()
         self._keyboard.silence()
-        self._report(Report(now, "lateness", self._player.lateness.facts()))
+        responses = self._responses.facts() if self._responses else {}
+        self._report(Report(now, "lateness", {**self._player.lateness.facts(), **responses}))
         self._report(Report(now, "left_out", self._listener.counts))
         self._recorder.close()
 
@@ -206,20 +218,24 @@ class Wire:
         """Hears what has come, and hands it on in the order of time; True if there was anything."""
         entries: list[Timed] = []
         was_armed = self._guard.armed
-        for stamp, data in self._input.poll(now):
+        came, self._came = self._came, []
+        for stamp, data in came:
             for event in self._listener.hear(data, stamp):
                 entries.append(event)
                 if isinstance(event, Action):
                     self._act(event)
-                elif event.kind is Kind.NOTE_ON:
-                    self._yield()
+                else:
+                    self._yield(event)
         self._guard.looked(now)
         for asked in self._asked:
             action = replace(asked, time_ns=now)  # behind all that the brain knows already
             entries.append(action)
             self._act(action)
         self._asked.clear()
-        entries[:0] = self.conductor.entries(now)  # a Timeline before what happens at its instant
+        began = self.conductor.entries(now)
+        for timeline in (entry for entry in began if isinstance(entry, Timeline)):
+            self._yield(timeline)
+        entries[:0] = began  # a Timeline before what happens at its instant
         if entries:
             self._last_entry_ns = now
         if self._guard.armed and not was_armed:
@@ -228,9 +244,10 @@ class Wire:
             self._enter(entry)
         return bool(entries)
 
-    def _yield(self) -> None:
-        """Barge-in: the performer plays, so jamd does not, unless both were to play."""
-        if self._player.yields:
+    def _yield(self, entry: Performed | Timeline) -> None:
+        """Barge-in: the performer plays, so jamd does not, unless both were to play. And he may not have ended yet."""
+        self._judge.hear(entry)
+        if self._player.gives_way(entry):
             self._stop("barge_in")
 
     def _stop(self, why: str) -> None:
@@ -243,7 +260,7 @@ class Wire:
         """What the wire itself does about it, at once."""
         if action.name == "panic":
             self._listener.heard += 1  # so that what was planned before is out of date
-            self._silenced = self.heard
+            self._judge.silence(self.heard)
             self._stop("panic")
             self._keyboard.silence()
         elif action.name == "tap":
@@ -294,7 +311,7 @@ class Wire:
     def _judge_plans(self, now: int) -> None:
         """Refuses plans made without knowing all that was performed."""
         for plan, said in self._plans:
-            accepted = plan.heard >= self._silenced and (plan.heard == self.heard or not plan.yields)
+            accepted = self._judge.accepts(plan, self.heard)
             self._recorder.decided("plan", now, accepted=accepted, said=said)
             if accepted:
                 self._player.accept(plan)
@@ -302,6 +319,15 @@ class Wire:
                 facts = {"plan_heard": plan.heard, "heard": self.heard, "notes": len(plan.notes)}
                 self._report(Report(now, "refused", {**facts}))
         self._plans.clear()
+
+    def _account(self, report: Report) -> None:
+        """What the player could not do in time."""
+        now, facts = report.time_ns, report.facts
+        if report.what == "late":
+            self.tell(Missed(now, int(facts["due_ns"]), int(facts["pitch"])))
+            self._state_out.late()
+        elif report.what == "response" and self._responses and self._responses.add(int(facts["after_ns"])):
+            self._recorder.decided("over_budget", now, after_ns=int(facts["after_ns"]))
 
     def _send(self, message: bytes) -> None:
         self._guard.sent(message, self._now)
@@ -323,9 +349,10 @@ class Wire:
         return recent or self._player.busy
 
     def _next_wake(self, now: int) -> Wake:
-        look = now + (POLL_NS if self._music_is_on(now) else IDLE_POLL_NS)
-        due = min((due for due in (self._player.due, self._metronome.due) if due is not None), default=look + 1)
-        return Wake(due, True) if due <= look else Wake(look, False)
+        look_ns, mark_ns = (POLL_NS, WATERMARK_NS) if self._music_is_on(now) else (IDLE_POLL_NS, IDLE_WATERMARK_NS)
+        step_ns = now + look_ns if self._telling or self._last_mark_ns is None else self._last_mark_ns + mark_ns
+        due = min((due for due in (self._player.due, self._metronome.due) if due is not None), default=step_ns + 1)
+        return Wake(due, True, look_ns) if due <= step_ns else Wake(step_ns, False, look_ns)
 
     def _write(self, now: int) -> None:
         due = self._player.due

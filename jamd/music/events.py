@@ -13,6 +13,8 @@ from jamd.music.timeline import Timeline
 SUSTAIN = 64
 ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF = 120, 121, 123
 PEDAL_THRESHOLD = 64
+TOLD_CONTROLLERS = frozenset({SUSTAIN, ALL_SOUND_OFF, RESET_CONTROLLERS, ALL_NOTES_OFF})
+"""Those that move the pedal or end notes: the language has no words for others."""
 
 
 class Kind(Enum):
@@ -44,6 +46,11 @@ class Performed:
     number: int
     value: int = 0
     channel: int = 0
+
+
+def says_something(event: Performed) -> bool:
+    """Whether the language has a word for it; a wheel has none, and must not cost a draft."""
+    return event.kind is not Kind.CONTROL or event.number in TOLD_CONTROLLERS
 
 
 @dataclass(frozen=True, slots=True)

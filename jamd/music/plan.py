@@ -29,6 +29,7 @@ class Plan:
 
     Note-offs owed are never dropped. A plan that `yields` answers what has been heard: `heard` is the number of
     note-ons by the performer that its maker knew of. One more makes it stale: the wire refuses it, or stops it.
+    One that begins with the end of a phrase is made before that end, in case it comes: see `over_ns`.
     """
 
     heard: int
@@ -41,3 +42,7 @@ class Plan:
     """False where both play at once: then no note of the performer's makes it stale, or stops it."""
     cuts: bool = False
     """True when what sounds ends at `from_ns` too, and the pedal goes up there."""
+    over_ns: int = 0
+    """The end of the phrase that it answers at once. Whatever is performed before then makes it void; 0: nothing."""
+    known_ns: int = 0
+    """Its maker knew all that was performed up to here."""

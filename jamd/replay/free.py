@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from jamd.engine.partner import MS, State
+from jamd.midi.judge import Judge
 from jamd.midi.recording import Jam
 from jamd.music.actions import Action
 from jamd.music.events import Kind, LogEntry, Performed
@@ -34,7 +35,8 @@ class Free:
         self._source, self._brain = source, BrainAgain(partner, self._take, whole=True)
         self._hands = Hands(source.how.settings, self._play)
         self._happenings = self._by_time()
-        self._now = self._heard = self._silenced = 0
+        self._judge = Judge()
+        self._now = self._heard = 0
         self._entries: list[LogEntry] = []
         self._played: list[Performed] = []
 
@@ -59,7 +61,7 @@ class Free:
     def _take(self, message: Plan | LogEntry) -> None:
         if not isinstance(message, Plan):
             self._entries.append(message)
-        elif message.heard >= self._silenced and (message.heard == self._heard or not message.yields):
+        elif self._judge.accepts(message, self._heard):
             self._hands.player.accept(message)
 
     def _play(self, event: Performed, due_ns: int) -> None:
@@ -75,7 +77,9 @@ class Free:
             message = told_in(record.facts)
             if record.type == "wire":
                 heard = int(record.facts["heard"])
-            if isinstance(message, PlanEnded) or (isinstance(message, Performed | Action) and record.type != "told"):
+            if isinstance(message, Performed | Timeline | Action | PlanEnded) and (
+                isinstance(message, PlanEnded) or record.type != "told"
+            ):
                 happenings.append((message.time_ns, heard, message))
                 heard = None
         return deque(sorted(happenings, key=lambda happening: happening[0]))
@@ -85,20 +89,22 @@ class Free:
         while self._happenings and self._happenings[0][0] <= now:
             at, heard, message = self._happenings.popleft()
             self._heard = self._heard if heard is None else heard
-            self._sound(at)
+            self._sound(at - 1)  # the wire listens before it plays
+            self._now = max(self._now, at)
             self._react(message)
         self._sound(now)
 
     def _react(self, message: Told) -> None:
         player = self._hands.player
         match message:
-            case Performed(kind=Kind.NOTE_ON):
-                self._heard += 1
-                if player.busy and player.yields:
+            case Performed() | Timeline():
+                self._heard += isinstance(message, Performed) and message.kind is Kind.NOTE_ON
+                self._judge.hear(message)
+                if player.gives_way(message):
                     player.stop(self._now, "barge_in")
             case Action(name="panic"):
                 self._heard += 1
-                self._silenced = self._heard
+                self._judge.silence(self._heard)
                 player.stop(self._now, "panic")
             case PlanEnded():
                 player.stop(self._now, "ended")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -15,7 +16,10 @@ from jamd.bench.keys import KEYS, meanings, unknown
 from jamd.bench.live import first_notes
 from jamd.bench.report import table
 from jamd.bench.steps import Times, figures
+from jamd.bench.touch import CHORD, Touches
 from jamd.engine.floor import ENOUGH, Reader
+from jamd.midi.messages import note_off, note_on, to_bytes
+from jamd.music.events import Kind, Performed
 
 MS = 1_000_000
 VALUES = st.lists(st.floats(0, 1e6), min_size=1, max_size=200)
@@ -77,6 +81,16 @@ def test_other_actions_end_no_turn() -> None:
     assert first_notes(events) == ([7.0], [])
 
 
+def test_thru_is_told_from_each_event_and_barge_in_from_a_key_to_the_last_of_what_it_cuts() -> None:
+    struck, let_go = Performed(100 * MS, Kind.NOTE_ON, 90), Performed(150 * MS, Kind.NOTE_OFF, 90)
+    keys = [struck, let_go, replace(struck, time_ns=200 * MS)]
+    sent = [(101 * MS, to_bytes(keys[0])), (120 * MS, note_on(0, CHORD[0], 64)), (152 * MS, to_bytes(keys[1]))]
+    sent += [(203 * MS, to_bytes(keys[2])), *((203 * MS + i * MS // 10, note_off(0, p)) for i, p in enumerate(CHORD))]
+    touches = Touches(keys, sent)
+    assert touches.thru_ms() == [1.0, 2.0, 3.0]
+    assert touches.barge_in_ms() == [3.5]
+
+
 # ---- what is told --------------------------------------------------------------------------------------------
 
 
@@ -102,6 +116,7 @@ def found() -> dict[str, Any]:
         "start": {"import_s": 0.01, "ports_s": 0.2},
         "engine": {"read_gib_s": 12.0, "models": [{**model, "model": "S", "tokens_s": 900, "response_ms": 14.2}]},
         "live": live,
+        "touch": {"thru_ms": exact, "barge_in_ms": quick},
         "lateness": {"realtime": True, "alone": exact, "inference": exact, "python": exact},
         "hour": {"minutes": 60, "step_late_ms": 1.0, "late_by_early": 1.0, **flat},
         "skipped": {},
@@ -126,7 +141,7 @@ def test_a_line_says_its_figure_and_whether_it_fits_the_budget() -> None:
 
 def test_what_is_more_than_it_should_be_is_said_with_what_it_should_be() -> None:
     told = found()
-    assert table(told).count("good") == 10
+    assert table(told).count("good") == 12
     told["lateness"]["python"] = {"n": 8, "p50": 0.2, "p99": 2.0, "max": 9.0}
     told["hour"]["late_by_early"] = 1.2
     assert line("lateness beside Python", told).endswith("more than 1 ms")

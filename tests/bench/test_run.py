@@ -20,7 +20,7 @@ from jamd.errors import ModelError
 from tests.daemon.live import alive
 from tests.tiny import tiny_model
 
-SHORT = Extent(model_s=0.05, phrases=1, late_s=0.1, minutes=0.25)
+SHORT = Extent(model_s=0.05, phrases=1, touches=3, late_s=0.1, minutes=0.25)
 
 
 @pytest.fixture
@@ -43,6 +43,7 @@ def test_all_sections_find_what_the_table_of_keys_says_and_nothing_else(settings
     assert set(meanings()) - set(keys_of(found)) == set()
     assert {m["threads"] for m in found["engine"]["models"]} >= {1}
     assert found["lateness"]["alone"]["n"] == 20
+    assert found["touch"]["thru_ms"]["n"] == 6
     assert found["hour"]["tokens"] > 100 and found["live"]["notes_played"] > 0
     assert json.loads(json.dumps(found)) == found
     assert table(found)

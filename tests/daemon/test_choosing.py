@@ -66,6 +66,12 @@ def test_a_named_model_is_at_hand_beside_those_that_came_with_jamd_and_each_only
     assert load(Engine(model=str(mine), budget_ms=20.0))[0] == "mine"
 
 
+def test_a_model_that_was_chosen_before_is_not_measured_again(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(choosing, "measure")
+    engine = Engine(model=str(shipped / "S.onnx"), budget_ms=1.0)
+    assert load_model(engine, print, known=True).path.stem == "S"
+
+
 def test_a_budget_that_nothing_keeps_is_refused(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choosing, "measure", lambda session: Speed(5.0, 0.5, 1.0))
     with pytest.raises(ModelError, match="no model keeps a budget of 20 ms"):
@@ -79,5 +85,5 @@ def test_the_pace_begins_with_what_was_measured(shipped: Path) -> None:
 def test_a_jam_keeps_to_its_model_and_does_not_choose_again() -> None:
     job = Job("board", Settings().with_options(engine_budget_ms=20.0, clock_bpm=90.0), 7, None)
     kept = job.keeping_to(Path("M.onnx"))
-    assert (kept.settings.engine.model, kept.settings.engine.budget_ms) == ("M.onnx", 0.0)
+    assert (kept.settings.engine.model, kept.settings.engine.budget_ms, kept.chosen) == ("M.onnx", 20.0, True)
     assert (kept.settings.clock, kept.board, kept.seed) == (job.settings.clock, job.board, job.seed)

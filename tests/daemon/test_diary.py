@@ -111,5 +111,14 @@ def test_events_that_cannot_be_written_at_all_are_refused(tmp_path: Path) -> Non
         Diary(print, tmp_path)
 
 
+def test_the_last_line_says_how_often_the_budget_was_not_kept_only_where_there_is_one() -> None:
+    late = {"played": 9, "skipped": 0, "p50_ms": 0.0, "p99_ms": 0.1, "worst_ms": 0.1}
+    assert told("lateness", **late) == ["played 9 notes, 99 % at most 0.1 ms late; 0 too late, left out"]
+    (said,) = told("lateness", **late, answers=7, over_budget=2, budget_ms=30.0)
+    assert said.endswith("left out; 2 of 7 answers later than 30 ms")
+    (said,) = told("lateness", **late, answers=0, over_budget=0, budget_ms=30.0)  # all entered on a beat
+    assert said.endswith("left out")
+
+
 def test_a_jam_in_which_jamd_was_silent_ends_without_a_word_of_lateness() -> None:
     assert told("lateness", played=0, skipped=0, p50_ms=0.0, p99_ms=0.0, worst_ms=0.0) == []

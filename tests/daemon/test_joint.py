@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jamd.config import Settings
+from jamd.daemon.bell import Bell
 from jamd.daemon.board import Board
 from jamd.daemon.wire import BRAIN_SILENT_NS, MS, Joint, make_recorder
 from jamd.daemon.words import BrainGone, Hello, Job, Stop
@@ -34,7 +35,8 @@ class Desk:
         self.ledger = Ledger(bytearray(len(board.ledger)))
         self.recorder = RecordingRecorder()
         self.wire = Wire(WireSettings(), NullInput(), out, self.ledger, self.recorder, to_brain, self.reports.append)
-        self.joint = Joint(board, self.wire, NullInput())
+        self.bell = Bell()
+        self.joint = Joint(board, self.wire, NullInput(), self.bell)
 
     def run(self, ms: int, beats: bool = True) -> bool:
         """One turn of the wire's loop, so many milliseconds after NOW; False when it is asked to leave."""
@@ -42,6 +44,7 @@ class Desk:
             self.board.write("brain_beat_ns", NOW + ms * MS)
         stays = self.joint.step(NOW + ms * MS)
         self.wire.step(NOW + ms * MS)
+        self.joint.done()
         return stays
 
     def tell(self, *messages: object) -> None:
@@ -59,6 +62,7 @@ def desk() -> Iterator[Desk]:
     board = Board.create()
     desk = Desk(board)
     yield desk
+    desk.bell.close()
     board.close()
 
 
@@ -103,6 +107,27 @@ def test_a_brain_that_is_gone_leaves_no_note(desk: Desk) -> None:
     desk.board.box("main_to_wire").put(BrainGone())
     assert desk.run(7)
     assert desk.ledger.sounding() == []
+
+
+def test_the_wire_is_called_by_whatever_it_was_not_yet_told(desk: Desk) -> None:
+    desk.run(0)
+    assert not desk.joint.called(NOW)
+    desk.tell(Hello(WELCOME))
+    assert desk.joint.called(NOW)
+    desk.run(1)
+    assert not desk.joint.called(NOW + MS)
+    desk.board.box("main_to_wire").put(BrainGone())
+    assert desk.joint.called(NOW + MS)
+
+
+def test_the_brain_is_woken_when_it_is_told_something_and_else_it_sleeps_on(desk: Desk) -> None:
+    desk.run(0)
+    assert desk.bell.wait(0)  # how far the log reaches
+    desk.run(1)
+    assert not desk.bell.wait(0)
+    desk.tell(Hello(WELCOME))
+    desk.run(2)
+    assert desk.bell.wait(0)
 
 
 def test_main_says_when_to_leave(desk: Desk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from jamd.engine.improviser import Improviser
 from jamd.engine.partner import MS, Manners, Partner
 from jamd.engine.sampling import Sampler
+from jamd.midi.judge import Judge
 from jamd.midi.keyboard import Keyboard
 from jamd.midi.ledger import SIZE, Ledger
 from jamd.midi.player import Player
@@ -61,6 +62,7 @@ class Band:
         self.played: list[tuple[Performed, int]] = []
         """What jamd has played, and when it was due."""
         self.stops = 0
+        self.judge = Judge()
         self.slowness = 1
         """Of so many ticks the partner has one to work in."""
         self._plans: list[Plan] = []
@@ -91,7 +93,7 @@ class Band:
             while self._script and self._script[0].time_ns <= self.now:
                 self._happen(self._script.pop(0), before)
             for plan in self._plans:
-                if plan.heard == self.heard or not plan.yields:
+                if self.judge.accepts(plan, self.heard):
                     self.player.accept(plan)
             self._plans.clear()
             self._play(self.now, before)
@@ -100,18 +102,18 @@ class Band:
                 self.partner.step(self.now)
 
     def _happen(self, what: Performed | Timeline | Transport | Action, since: int) -> None:
-        self._play(what.time_ns, since)
+        self._play(what.time_ns - 1, since)  # the wire listens before it plays
         if isinstance(what, Action):
             self.partner.act(what)
         elif isinstance(what, Transport):
             self.partner.transport(what)
         else:
             self.log.append(what)
-            if isinstance(what, Performed) and what.kind is Kind.NOTE_ON:
-                self.heard += 1
-                if self.player.busy and self.player.yields:
-                    self.player.stop(what.time_ns, "barge_in")
-                    self.stops += 1
+            self.heard += isinstance(what, Performed) and what.kind is Kind.NOTE_ON
+            self.judge.hear(what)
+            if self.player.gives_way(what):
+                self.player.stop(what.time_ns, "barge_in")
+                self.stops += 1
             self.partner.hear(what)
 
     def _play(self, until: int, since: int) -> None:

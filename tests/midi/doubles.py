@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from jamd.midi.pacing import Wake
+from jamd.midi.wire import Wire
 from jamd.music.actions import Action
 from jamd.music.events import LogEntry, Performed
 from jamd.music.messages import Looked, Welcome
@@ -79,6 +81,15 @@ class RecordingRecorder:
 
     def close(self) -> None:
         self.closed = True
+
+
+def waited(wire: Wire, wake: Wake, now: int) -> int:
+    """When a pacer wakes that looks around meanwhile."""
+    while now < wake.at_ns:
+        now = min(now + wake.look_ns, wake.at_ns)
+        if wire.look(now):
+            break
+    return now
 
 
 class Ear:

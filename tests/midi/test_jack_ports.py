@@ -153,7 +153,7 @@ class Jam:
         now = time.monotonic_ns()
         deadline = now + int(PATIENCE_S * 1e9)
         while not enough() and now < deadline:
-            now = self._pacer.wait(self.wire.step(now))
+            now = self._pacer.wait(self.wire.step(now), self.wire.look)
             self.listen()
         assert enough()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 
@@ -33,7 +34,7 @@ class Clock:
 
 def test_with_priority_it_sleeps_until_shortly_before_and_spins_the_rest() -> None:
     clock = Clock(oversleeps=100_000)
-    woke = Pacer(True, clock, clock.sleep).wait(Wake(1_000_000, True))
+    woke = Pacer(True, clock, clock.sleep).wait(Wake(1_000_000, True, 2_000_000))
     assert 1_000_000 <= woke <= 1_000_010
     assert len(clock.naps) == 1 and clock.naps[0] <= 1_000_000 - SPIN_NS and clock.looks > 1000
 
@@ -41,18 +42,31 @@ def test_with_priority_it_sleeps_until_shortly_before_and_spins_the_rest() -> No
 @pytest.mark.parametrize(("spins", "exact"), [(False, True), (True, False), (False, False)])
 def test_otherwise_it_only_sleeps(spins: bool, exact: bool) -> None:
     clock = Clock(oversleeps=70_000)
-    woke = Pacer(spins, clock, clock.sleep).wait(Wake(1_000_000, exact))
+    woke = Pacer(spins, clock, clock.sleep).wait(Wake(1_000_000, exact, 2_000_000))
     assert 1_000_000 <= woke <= 1_080_000 and clock.looks < 5
 
 
 def test_a_sleep_that_ends_early_is_gone_on_with() -> None:
     clock = Clock(sleeps_part=0.5)
-    assert Pacer(False, clock, clock.sleep).wait(Wake(1_000_000, False)) >= 1_000_000
+    assert Pacer(False, clock, clock.sleep).wait(Wake(1_000_000, False, 2_000_000)) >= 1_000_000
+
+
+def test_while_it_waits_it_looks_around_as_often_as_it_is_told() -> None:
+    clock, looks = Clock(oversleeps=5_000), list[int]()
+    Pacer(False, clock, clock.sleep).wait(Wake(1_000_000, False, 200_000), lambda now: bool(looks.append(now)))
+    assert len(looks) == 5 and all(b - a <= 210_000 for a, b in pairwise([0, *looks]))
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_who_is_called_is_awake_at_once(exact: bool) -> None:
+    clock = Clock()
+    woke = Pacer(True, clock, clock.sleep).wait(Wake(1_000_000, exact, 100_000), lambda now: now >= 300_000)
+    assert 300_000 <= woke < 400_000
 
 
 def test_what_is_past_is_not_waited_for() -> None:
     clock = Clock(now=5000)
-    assert Pacer(True, clock, clock.sleep).wait(Wake(4000, True)) < 6000 and clock.naps == []
+    assert Pacer(True, clock, clock.sleep).wait(Wake(4000, True, 2_000_000)) < 6000 and clock.naps == []
 
 
 def test_priority_is_reported_as_it_was_granted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +14,7 @@ from jamd.midi.player import SHORTEST_NS, TOLERANCE_NS, Player
 from jamd.music.events import Kind, Performed
 from jamd.music.messages import Report
 from jamd.music.plan import Plan, PlannedNote, PlannedPedal
+from jamd.music.timeline import Timeline
 from tests.midi.doubles import MS, Ear
 
 TIMES = st.integers(0, 400).map(lambda ms: ms * MS)
@@ -292,13 +293,32 @@ def test_a_plan_that_cuts_ends_what_sounds_from_there_on_and_lifts_the_pedal() -
     assert stage.ear.silent and stage.now == 100 * MS
 
 
-def test_who_plays_says_whether_he_yields() -> None:
-    stage = Stage()
-    assert stage.player.yields
+def test_who_plays_gives_way_to_a_note_but_where_both_were_to_play() -> None:
+    stage, struck = Stage(), Performed(30 * MS, Kind.NOTE_ON, 72, 99)
+    assert not stage.player.gives_way(struck)  # nothing is played
     stage.player.accept(Plan(0, 0, (note(0, 50),), yields=False))
-    assert not stage.player.yields
+    assert not stage.player.gives_way(struck)
     stage.player.accept(plan(note(0, 50)))
-    assert stage.player.yields
+    assert stage.player.gives_way(struck)
+    assert not stage.player.gives_way(replace(struck, kind=Kind.NOTE_OFF))
+
+
+def test_until_the_phrase_is_over_he_gives_way_to_whatever_is_performed() -> None:
+    stage, lifted = Stage(), Performed(30 * MS, Kind.CONTROL, 64, 0)
+    for over_ms, gives_way in ((40, True), (30, False)):
+        stage.player.accept(Plan(0, 0, (note(50, 90),), yields=False, over_ns=over_ms * MS))
+        assert stage.player.gives_way(lifted) == gives_way
+        assert stage.player.gives_way(Timeline(30 * MS, 0, 500 * MS)) == gives_way
+        assert not stage.player.gives_way(replace(lifted, number=1))
+
+
+def test_only_the_first_note_of_an_answer_is_the_response() -> None:
+    stage = Stage()
+    for over_ms, due_ms in ((10, 12), (10, 20), (100, 101), (100, 130)):
+        stage.player.accept(Plan(0, due_ms * MS, (note(due_ms, due_ms + 5),), over_ns=over_ms * MS))
+        stage.play_on_time()
+    after = [report.facts["after_ns"] for report in stage.reports if report.what == "response"]
+    assert after == [2 * MS, 1 * MS]
 
 
 THROUGH = st.tuples(TIMES, st.sampled_from([64, 120, 121, 123, 127]))

@@ -17,7 +17,6 @@ from jamd.midi.conductor import LEAD_NS, Conductor, Tempo
 from jamd.midi.file_ports import FileInput
 from jamd.midi.ledger import SIZE, Ledger
 from jamd.midi.messages import control, note_off, note_on
-from jamd.midi.pacing import Wake
 from jamd.midi.smf import MidiLog
 from jamd.midi.wire import (
     IDLE_NS,
@@ -35,7 +34,7 @@ from jamd.music.events import Kind, Performed, Turn, TurnChange
 from jamd.music.messages import Report, Transport, Watermark, Welcome
 from jamd.music.plan import Plan, PlannedNote
 from jamd.music.timeline import Timeline
-from tests.midi.doubles import MS, WELCOME, Ear, RecordingOutput, RecordingRecorder, ScriptedInput
+from tests.midi.doubles import MS, WELCOME, Ear, RecordingOutput, RecordingRecorder, ScriptedInput, waited
 
 SECOND = 1000 * MS
 
@@ -75,7 +74,7 @@ class Room:
         """Steps whenever the wire asks for it."""
         now = from_ns
         while now <= until_ns:
-            now = max(self.wire.step(now).at_ns, now + 1)
+            now = max(waited(self.wire, self.wire.step(now), now), now + 1)
 
     def performed(self) -> list[Performed]:
         return [message for message in self.brain if isinstance(message, Performed)]
@@ -131,11 +130,11 @@ def test_while_music_is_on_the_brain_has_a_watermark_every_5_ms_and_the_port_is_
     now = 0
     while now < 100 * MS:
         wakes.append(room.wire.step(now))
-        now = wakes[-1].at_ns
+        now = waited(room.wire, wakes[-1], now)
     times = [mark.time_ns for mark in room.watermarks()]
     assert max(b - a for a, b in pairwise(times)) <= WATERMARK_NS
     assert {wake.exact for wake in wakes} == {False}
-    assert max(b.at_ns - a.at_ns for a, b in pairwise(wakes)) == POLL_NS
+    assert {wake.look_ns for wake in wakes} == {POLL_NS}
 
 
 def test_when_nobody_plays_the_wire_rests() -> None:
@@ -143,7 +142,7 @@ def test_when_nobody_plays_the_wire_rests() -> None:
     room.run(IDLE_NS)
     room.brain.clear()
     start = IDLE_NS + IDLE_POLL_NS
-    assert room.wire.step(start).at_ns == start + IDLE_POLL_NS
+    assert room.wire.step(start).look_ns == IDLE_POLL_NS
     room.run(start + 100 * MS, start)
     assert len(room.watermarks()) <= 100 * MS // IDLE_WATERMARK_NS + 2
 
@@ -201,6 +200,79 @@ def test_a_plan_that_does_not_know_the_last_note_is_refused_even_if_both_come_in
     room.wire.take(plan(60, due_ms=30, heard=1))
     room.run(40 * MS, 21 * MS)
     assert room.output.sent[1:] == [note_on(0, 60, 64)]
+
+
+def answer(due_ms: float, over_ms: float, known_ms: float, yields: bool = True) -> Plan:
+    """The beginning of an answer to a phrase that will be over at an instant, if nothing comes."""
+    note = PlannedNote(int(due_ms * MS), int(900 * MS), 60, 64)
+    return Plan(1, note.due_ns, (note,), yields=yields, over_ns=int(over_ms * MS), known_ns=int(known_ms * MS))
+
+
+def played_on(script: list[tuple[int, bytes]], *plans: Plan) -> Room:
+    """A performer who plays a note, and then what stands in the script; plans come when 100 ms have passed."""
+    room = Room([(0, note_on(0, 72, 99)), (90 * MS, note_off(0, 72)), *script])
+    room.run(100 * MS)
+    for one in plans:
+        room.wire.take(one)
+    room.run(400 * MS, 100 * MS + 1)
+    return room
+
+
+def test_an_answer_that_waits_for_the_end_of_a_phrase_begins_with_it_to_the_nanosecond() -> None:
+    room = played_on([], answer(150, 150, 99))
+    assert [(event.time_ns, event.number) for event, _ in room.recorder.played_events] == [(150 * MS, 60)]
+    assert room.of("response") == [{"after_ns": 0}]
+
+
+@pytest.mark.parametrize("data", [note_on(0, 73, 99), note_off(0, 73), control(0, 64, 127), b"\xc0\x05"], ids=bytes.hex)
+@pytest.mark.parametrize("yields", [True, False])
+@pytest.mark.parametrize("at_ms", [101, 149])
+def test_whatever_is_performed_before_the_phrase_ends_keeps_the_answer_from_being_heard(
+    data: bytes, yields: bool, at_ms: int
+) -> None:
+    room = played_on([(at_ms * MS, data)], answer(150, 150, 99, yields))
+    assert room.recorder.played_events == []
+    assert len(room.of("stopped")) + len(room.of("refused")) == 1  # refused where it comes in the step of the plan
+
+
+@pytest.mark.parametrize("data", [control(0, 1, 99), b"\xe0\x00\x40", b"\xf8"], ids=bytes.hex)
+def test_what_the_language_has_no_word_for_does_not(data: bytes) -> None:
+    assert len(played_on([(120 * MS, data)], answer(150, 150, 99)).recorder.played_events) == 1
+
+
+def test_nor_does_a_pedal_that_moves_when_the_phrase_is_over() -> None:
+    assert len(played_on([(151 * MS, control(0, 64, 127))], answer(150, 150, 99)).recorder.played_events) == 1
+
+
+@pytest.mark.parametrize(("known_ms", "accepted"), [(89, False), (91, True)])
+def test_an_answer_whose_maker_did_not_know_that_the_key_was_let_go_is_refused(known_ms: int, accepted: bool) -> None:
+    room = played_on([], answer(150, 150, known_ms))
+    assert bool(room.recorder.played_events) == accepted
+    assert [decision["accepted"] for decision in room.recorder.decisions if decision["what"] == "plan"] == [accepted]
+
+
+def test_a_phrase_that_the_clock_moves_before_its_end_is_not_answered_by_what_was_planned_before() -> None:
+    conductor = Conductor(Tempo(125, count_in=1))
+    room = Room(options={"conductor": conductor})
+    room.wire.greet(0, WELCOME)
+    room.wire.take(replace(answer(600, 600, 0), heard=0))
+    room.run(700 * MS)  # the fixed tempo begins meanwhile
+    assert conductor.timeline is not None and conductor.timeline.time_ns < 600 * MS
+    assert room.recorder.played_events == []
+
+
+def test_an_answer_later_than_the_budget_is_counted_and_written_down_and_only_where_there_is_one() -> None:
+    for budget_ms, over in ((0, None), (20, 1), (60, 0)):
+        room = Room(settings=WireSettings(budget_ns=budget_ms * MS))
+        room.wire.step(0)
+        room.wire.take(replace(answer(150, 100, 0), heard=0))
+        room.wire.take(replace(answer(170, 100, 0), heard=0))  # more of the same answer
+        room.run(200 * MS)
+        room.wire.close(200 * MS)
+        assert room.of("response") == [{"after_ns": 50 * MS}]
+        assert room.of("lateness")[0].get("over_budget") == over
+        late = [decision for decision in room.recorder.decisions if decision["what"] == "over_budget"]
+        assert [decision["after_ns"] for decision in late] == [50 * MS] * (over or 0)
 
 
 def test_releasing_a_key_or_moving_the_pedal_does_not_end_the_answer() -> None:
@@ -474,13 +546,13 @@ def test_clock_goes_out_exactly_when_it_is_due_behind_the_notes_of_that_instant(
     room.wire.greet(0, WELCOME)
     sent: list[tuple[int, bytes]] = []
     room.output.send = lambda message: sent.append((now, message))  # type: ignore[method-assign]
-    now, wake = 0, Wake(0, False)
+    now = 0
     while now <= 3 * SECOND:
         wake = room.wire.step(now)
         if now == 600 * MS:
             start = conductor.timeline.time_ns if conductor.timeline else 0
             room.wire.take(plan(60, due_ms=(start + SECOND) / MS, off_ms=(start + SECOND + 20 * MS) / MS))
-        now = max(wake.at_ns, now + 1)
+        now = max(waited(room.wire, wake, now), now + 1)
     clocks = [at for at, message in sent if message == b"\xf8"]
     assert {b - a for a, b in pairwise(clocks)} == {20 * MS}
     assert [at for at, message in sent if message == b"\xfa"] == [clocks[0]]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jamd.config import Settings
+from jamd.daemon.bell import Bell
 from jamd.daemon.board import Board
 from jamd.daemon.brain import Brain
 from jamd.daemon.clocks import make_conductor
@@ -21,6 +22,7 @@ from jamd.engine.pace import Pace
 from jamd.engine.partner import Partner
 from jamd.engine.sampling import Sampler
 from jamd.midi.ledger import Ledger
+from jamd.midi.pacing import Wake
 from jamd.midi.port_types import NullOutput
 from jamd.midi.recorder import FileRecorder
 from jamd.midi.wire import Wire
@@ -64,6 +66,7 @@ class Gig:
         self._script: list[tuple[int, bytes]] = []
         self._asked: list[tuple[int, Action]] = []
         self._fatal = False
+        self._bell = Bell()
         self._brains, self._ledger = 0, bytearray(len(self.board.ledger))
         self._start_wire()
         self._start_brain()
@@ -88,6 +91,7 @@ class Gig:
     def end(self) -> Path:
         """The wire leaves, and the log is whole."""
         self.wire.close(self.now)
+        self._bell.close()
         self.board.close()
         return self.log
 
@@ -107,7 +111,8 @@ class Gig:
             conductor=make_conductor(self.settings, self._input, None, self.reports.append, goes_on=died_ns > 0),
             heard=self.board.read("heard"),
         )
-        self._joint = Joint(self.board, self.wire, self._input)
+        self._joint = Joint(self.board, self.wire, self._input, self._bell)
+        self._wake = Wake(self.now, False, MS)
         self.wire.start(self.now)
         if died_ns:
             self.wire.tell(PlanEnded(died_ns, deaf=True))
@@ -148,10 +153,13 @@ class Gig:
         )
 
     def _step_wire(self) -> None:
+        if self.now < self._wake.at_ns and not self._joint.called(self.now):
+            self._next_wire = min(self.now + self._wake.look_ns, self._wake.at_ns) + self._random.randrange(MS // 10)
+            return
         while self._asked and self._asked[0][0] <= self.now:
             self.wire.take(self._asked.pop(0)[1])
         self._joint.step(self.now)
-        wake = self.wire.step(self.now)
+        self._wake = self.wire.step(self.now)
         box = self.board.box("brain_to_wire")
         if self._fatal and self.wire.settled and box._seen > box._indices[1]:
             self._fatal = False
@@ -160,7 +168,7 @@ class Gig:
         self._joint.done()
         self.board.write("heard", self.wire.heard)
         late = 40 * MS if self._random.random() < 0.003 else self._random.randrange(1, 2 * MS)
-        self._next_wire = max(wake.at_ns, self.now) + late
+        self._next_wire = min(self.now + self._wake.look_ns, max(self._wake.at_ns, self.now)) + late
 
     def _look(self) -> None:
         self.board.write("brain_beat_ns", self.now)
