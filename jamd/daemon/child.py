@@ -13,7 +13,7 @@ from jamd.daemon.board import Board
 from jamd.daemon.words import Crashed, Failed, Job
 from jamd.errors import JamdError
 
-LOOK_NS = 10_000_000
+LOOK_NS = 50_000_000
 """How often a child looks whether main lives: a look costs some 30 microseconds."""
 
 

@@ -21,7 +21,7 @@ from jamd.errors import JamdError
 from jamd.music.messages import Report
 
 MS = 1_000_000
-LOOK_S = 0.02
+LOOK_S = 0.05
 """How often main looks around when nothing wakes it; a child's death wakes it at once."""
 WIRE_HUNG_NS, BRAIN_HUNG_NS = 500 * MS, 1000 * MS
 """Without a beat for so long a child is replaced (the wire ends the brain's plan by itself much sooner)."""

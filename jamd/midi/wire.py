@@ -23,6 +23,7 @@ from jamd.midi.player import MS, TOLERANCE_NS, Player
 from jamd.midi.port_types import InputPort, OutputPort
 from jamd.midi.recorder import Recorder
 from jamd.midi.state_out import Address, StateOut
+from jamd.midi.trouble import Trouble
 from jamd.music.actions import TABLE, Action
 from jamd.music.events import Kind, LogEntry, Performed
 from jamd.music.messages import GRAIN_NS, Looked, Missed, Report, Transport, Watermark, Welcome
@@ -30,16 +31,14 @@ from jamd.music.plan import Plan
 from jamd.music.timeline import Timeline
 from jamd.music.told import Aside, Told
 
-POLL_NS, IDLE_POLL_NS = MS // 2, MS
+POLL_NS, IDLE_POLL_NS = MS // 2, 2 * MS
 """How often the ports are looked at: while music is on, and when nobody has played for a while."""
-WATERMARK_NS, IDLE_WATERMARK_NS = 5 * MS, 20 * MS
+WATERMARK_NS, IDLE_WATERMARK_NS = 5 * MS, 40 * MS
 """How often there is a step at least, and the brain is told how far the log reaches."""
 IDLE_NS = 2000 * MS
 """Silence after which nobody is playing."""
 SOON_NS = 2 * MS
 """With a note due within this, the disk has to wait."""
-TROUBLE_NS = 1000 * MS
-"""Trouble that lasts is reported no more often."""
 
 Timed = Performed | Timeline | Transport | Action
 """What stands in the order of time."""
@@ -99,6 +98,7 @@ class Wire:
             bindings=bindings,
             system=self.conductor.hear,
         )
+        self._trouble = Trouble(report)
         self._state_out = StateOut(self._send, settings.state_out, settings.late_out)
         self._player = Player(self._keyboard, self._played, settings.output_channel, settings.tolerance_ns)
         self._responses = Responses(settings.budget_ns) if settings.budget_ns else None
@@ -115,8 +115,6 @@ class Wire:
         self._written = True  # all that there is stands in the recording
         self._last_entry_ns: int | None = None
         self._last_mark_ns: int | None = None
-        self._trouble: dict[str, int] = {}  # what -> how many messages, since it was last reported
-        self._next_trouble_ns = 0
 
     @property
     def heard(self) -> int:
@@ -181,7 +179,7 @@ class Wire:
         self._mark(now, heard_something)
         self._write(now)
         self._deliver()
-        self._report_trouble(now)
+        self._trouble.tell(now)
         return self._next_wake(now)
 
     def greet(self, now: int, welcome: Welcome, known: Timeline | None = None) -> None:
@@ -302,7 +300,7 @@ class Wire:
         for number, message in enumerate(self._telling):
             if not self._to_brain(message):
                 del self._telling[:number]
-                self._trouble["backlog"] = len(self._telling)
+                self._trouble.waits("backlog", len(self._telling))
                 return
         self._telling.clear()
 
@@ -334,7 +332,7 @@ class Wire:
         try:
             self._output.send(message)
         except PortError:
-            self._have_trouble("send_failed")
+            self._trouble.another("send_failed")
 
     def _played(self, event: Performed, due_ns: int) -> None:
         self._recorder.played(event, due_ns)
@@ -360,16 +358,6 @@ class Wire:
         self._written = self._recorder.flush(soon=due is not None and due - now < SOON_NS)
         if self._recorder.failure and not failed:
             self._report(Report(now, "recording_failed", {"why": self._recorder.failure}))
-
-    def _have_trouble(self, what: str) -> None:
-        self._trouble[what] = self._trouble.get(what, 0) + 1
-
-    def _report_trouble(self, now: int) -> None:
-        if self._trouble and now >= self._next_trouble_ns:
-            self._next_trouble_ns = now + TROUBLE_NS
-            for what, times in self._trouble.items():
-                self._report(Report(now, what, {"messages": times}))
-            self._trouble.clear()
 
 
 def _facts(event: Performed) -> dict[str, int | float | str | bool]:

@@ -5,12 +5,17 @@
 A keyboard plays phrases into the daemon and goes on while the answer sounds. From `--events`, in milliseconds:
 
     over       the phrase was over (its last note, and the silence that ends it) -> first note of the answer sent
-    decided    the brain noticed it                                              -> first note of the answer sent
     lateness   a note was due                                                    -> it was sent
     ready      the process was started                                           -> wire and brain are ready
 
-Targets on a quiet machine of two cores: decided p99 at most 50 ms, lateness p99 at most 2 ms with real-time priority,
-ready at most 3 s, `jamd ports` at most 0.3 s. Needs jackd and JACK-Client.
+From the frames at which JACK carried them, in milliseconds beyond its own period (a message that comes in with one
+period can go out with the next one at the soonest, and at its beginning: then this is at most 0):
+
+    thru       a key, or its end        -> the same on the synth's port
+    barge_in   a key into an answer     -> the last note-off of what sounded there
+
+Targets on a quiet machine of two cores: over p99 at most 5 ms, lateness p99 at most 1 ms with real-time priority, thru
+p99 at most 1 ms, barge_in at most 10 ms, ready at most 1.5 s, `jamd ports` at most 0.3 s. Needs jackd and JACK-Client.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +41,7 @@ from jamd.bench.figures import spread
 from jamd.bench.processes import cpu_percent
 from jamd.config import SHIPPED_MODEL
 from tests.daemon.live import ROOT, Jamd, jamd, scale, wait_until
-from tests.daemon.peers import Instrument, closing
+from tests.daemon.peers import MS, Heard, Instrument, closing, sounding
 from tests.jack import jack_up
 
 PHRASE = (60, 62, 64, 65, 67, 69, 71, 72)
@@ -59,22 +65,53 @@ def play(keyboard: Instrument, daemon: Jamd, phrases: int) -> None:
         time.sleep(ANSWER_S)
 
 
-def answers(events: list[dict[str, Any]]) -> dict[str, list[float]]:
-    """Milliseconds to the first note of each answer."""
+class Clocked(Instrument):
+    """One whose frames are the server's, so that those of two can be compared; it writes down what it has sent."""
+
+    def __init__(self, name: str) -> None:
+        self.sent: list[Heard] = []
+        super().__init__(name)
+
+    def _process(self, frames: int) -> None:
+        now = self._frame = self.client.last_frame_time
+        self.sent += [Heard(max(at, now), data) for at, _, data in sorted(self._waiting) if at < now + frames]
+        super()._process(frames)
+
+
+def thru(sent: list[Heard], heard: list[Heard], period: int) -> list[float]:
+    """Milliseconds beyond a period, for all that was sent."""
+    found = list[float]()
+    for event in sent:
+        same = (other.frame for other in heard if other.frame >= event.frame and other.data == event.data)
+        found += [(at - event.frame - period) / MS for at in islice(same, 1)]
+    return found
+
+
+def barge_in(sent: list[Heard], heard: list[Heard], period: int) -> list[float]:
+    """The same, from each key that was struck while something else sounded until that was silent."""
+    found = list[float]()
+    for key in (event for event in sent if event.note_on):
+        sounds = sounding(other for other in heard if other.frame <= key.frame)
+        ends = [e.frame for e in heard if e.frame > key.frame and e.note_off and e.key in sounds]
+        found += [(max(ends[: len(sounds)]) - key.frame - period) / MS] if len(sounds) > 1 and ends else []
+    return found
+
+
+def answers(events: list[dict[str, Any]]) -> list[float]:
+    """Milliseconds from the end of each phrase to the first note of its answer."""
     sent = sorted(event["t_ns"] for event in events if event["what"] == "note_out")
-    found: dict[str, list[float]] = {"over": [], "decided": []}
-    for end in (event for event in events if event["what"] == "phrase_end"):
-        first = next((t_ns for t_ns in sent if t_ns >= end["t_ns"]), None)
-        if first is not None and first - end["t_ns"] < ANSWER_S * 1e9:
-            found["over"].append((first - end["over_ns"]) / 1e6)
-            found["decided"].append((first - end["t_ns"]) / 1e6)
+    found = list[float]()
+    for end in (event["over_ns"] for event in events if event["what"] == "phrase_end"):
+        first = next((t_ns for t_ns in sent if t_ns >= end), None)
+        if first is not None and first - end < ANSWER_S * 1e9:
+            found.append((first - end) / 1e6)
     return found
 
 
 def session(model: Path, phrases: int, realtime: bool) -> dict[str, Any]:
     """One run of the daemon, with or without real-time priority."""
     config = f"[player]\nrealtime = {str(realtime).lower()}\n"
-    keyboard, synth = Instrument("Keyboard"), Instrument("Synth")
+    keyboard, synth = Clocked("Keyboard"), Clocked("Synth")
     words = ("--in", "Keyboard", "--out", "Synth", "--entry", "immediate", "--bars", "2", "--no-record")
     with tempfile.TemporaryDirectory() as folder, closing(keyboard, synth):
         start_ns = time.monotonic_ns()
@@ -89,13 +126,16 @@ def session(model: Path, phrases: int, realtime: bool) -> dict[str, Any]:
             busy = memory_mib(pids)
             daemon.end()
             events = daemon.events()
+        sent, heard, period = keyboard.sent, synth.heard(), keyboard.client.blocksize
     late = [event["late_ms"] for event in events if event["what"] == "note_out"]
     return {
         "realtime": granted,
         "ready_s": {name: round(seconds, 2) for name, seconds in ready.items()},
         "idle_cpu_percent": idle,
         "memory_mib": busy,
-        **{name: spread(values) for name, values in answers(events).items()},
+        "over": spread(answers(events)),
+        "thru": spread(thru(sent, heard, period)),
+        "barge_in": spread(barge_in(sent, heard, period)),
         "lateness": spread(late),
         "left_out": sum(event["what"] == "late" for event in events),
         **{what: sum(event["what"] == what for event in events) for what in TROUBLE},
@@ -128,7 +168,7 @@ def main() -> None:
     for name in ("with_priority", "without"):
         run = told[name]
         print(f"{name}: ready after {run['ready_s']} s, idle CPU {run['idle_cpu_percent']} %")
-        for row in ("over", "decided", "lateness"):
+        for row in ("over", "lateness", "thru", "barge_in"):
             print(f"  {row:10}" + "".join(f"{key:>5} {value or 0:9.3f}" for key, value in run[row].items()))
     print(json.dumps(told))
 
