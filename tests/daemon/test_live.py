@@ -83,7 +83,7 @@ def test_a_file_played_in_goes_through_whole_is_answered_and_ends_in_silence(tmp
             through = [event.data for event in monitor.heard()[: len(call)]]
             assert plainly(through) == plainly([data for _, data in call])
             over = daemon.wait_for("phrase_end")
-            assert over["t_ns"] <= daemon.wait_for("note_out")["t_ns"]
+            assert over["over_ns"] <= daemon.wait_for("note_out")["t_ns"]
             assert daemon.end(signal.SIGTERM) == 0
             ended = len(monitor.heard())
         assert not sounding(monitor.heard())
