@@ -93,7 +93,9 @@ class Draft:
         if self.begin_ns is None:
             self.begin_ns = max(self.over_ns, now + ENTRY_LEAD_NS)
             self.timeline = replace(self.timeline, time_ns=self.begin_ns, tick=min(map(tick_of, complete)))
-        return replace(self._placed(complete, heard), over_ns=self.ended_ns, known_ns=known_ns)
+        plan = self._placed(complete, heard)
+        self.begin_ns = min(self.begin_ns, plan.from_ns)  # a first note may come a little before its beat
+        return replace(plan, over_ns=self.ended_ns, known_ns=known_ns)
 
     def _complete(self) -> list[Note | Pedal]:
         complete_to = self.answer.tick - v.SLOT_TICKS // 2
