@@ -58,10 +58,10 @@ def test_in_trade_the_first_note_is_due_on_the_downbeat(tmp_path: Path, model: P
 
 def test_in_a_duet_both_play_and_nobody_stops(tmp_path: Path) -> None:
     with stage(tmp_path, tiny_model(tmp_path / "tiny.onnx"), "--mode", "duet", *TIMED) as stand:
-        stand.keyboard.play(scale([60, 62, 64, 65] * 6, 0.25))
+        stand.keyboard.play(scale([60, 62, 64, 65] * 12, 0.25))
         wait_until(lambda: len(stand.daemon.events("note_out")) > 2, "jamd to play along")
         stand.keyboard.finish()
-        wait_until(lambda: len(stand.daemon.events("note_in")) == 24, "the performer")
+        wait_until(lambda: len(stand.daemon.events("note_in")) == 48, "the performer")
         assert not stand.daemon.events("stopped")
         log = finish(stand)
     voices = [entry.turn for entry in log if isinstance(entry, TurnChange)]
