@@ -46,6 +46,8 @@ from tests.jack import jack_up
 
 PHRASE = (60, 62, 64, 65, 67, 69, 71, 72)
 GAP_S, ANSWER_S, IDLE_S = 0.1, 1.0, 5.0
+LONGEST = MS * 500
+"""What takes longer is lost: then it is the same note of the next phrase."""
 TROUBLE = ("backlog", "behind", "replaced", "refused")
 
 
@@ -82,8 +84,8 @@ def thru(sent: list[Heard], heard: list[Heard], period: int) -> list[float]:
     """Milliseconds beyond a period, for all that was sent."""
     found = list[float]()
     for event in sent:
-        same = (other.frame for other in heard if other.frame >= event.frame and other.data == event.data)
-        found += [(at - event.frame - period) / MS for at in islice(same, 1)]
+        ways = (other.frame - event.frame for other in heard if other.data == event.data)
+        found += [(way - period) / MS for way in islice((way for way in ways if 0 <= way < LONGEST), 1)]
     return found
 
 
@@ -136,6 +138,8 @@ def session(model: Path, phrases: int, realtime: bool) -> dict[str, Any]:
         "over": spread(answers(events)),
         "thru": spread(thru(sent, heard, period)),
         "barge_in": spread(barge_in(sent, heard, period)),
+        "lost": len(sent) - len(thru(sent, heard, period)),
+        "unheard": len(sent) - sum(event["what"] in ("note_in", "note_off_in") for event in events),
         "lateness": spread(late),
         "left_out": sum(event["what"] == "late" for event in events),
         **{what: sum(event["what"] == what for event in events) for what in TROUBLE},
@@ -168,6 +172,7 @@ def main() -> None:
     for name in ("with_priority", "without"):
         run = told[name]
         print(f"{name}: ready after {run['ready_s']} s, idle CPU {run['idle_cpu_percent']} %")
+        print(f"  {run['thru']['n']} messages went through, {run['lost']} were lost, {run['unheard']} of them before jamd")
         for row in ("over", "lateness", "thru", "barge_in"):
             print(f"  {row:10}" + "".join(f"{key:>5} {value or 0:9.3f}" for key, value in run[row].items()))
     print(json.dumps(told))
