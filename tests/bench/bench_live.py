@@ -81,11 +81,11 @@ class Clocked(Instrument):
 
 
 def thru(sent: list[Heard], heard: list[Heard], period: int) -> list[float]:
-    """Milliseconds beyond a period, for all that was sent."""
+    """Milliseconds beyond a period, for all that was sent; what goes out in the period of its coming is at its start."""
     found = list[float]()
     for event in sent:
         ways = (other.frame - event.frame for other in heard if other.data == event.data)
-        found += [(way - period) / MS for way in islice((way for way in ways if 0 <= way < LONGEST), 1)]
+        found += [(way - period) / MS for way in islice((way for way in ways if -period < way < LONGEST), 1)]
     return found
 
 
