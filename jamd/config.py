@@ -225,7 +225,10 @@ class Fences:
 class Engine:
     """[engine]: the model and what runs it."""
 
-    model: str = setting("", "Model file (.onnx), empty for the one that came with jamd.")
+    model: str = setting(
+        "",
+        "Model file (.onnx), empty for the one that came with jamd; python -m export --int8 makes quicker ones.",
+    )
     device: str = setting("auto", "Device that runs the model.", choices=("auto", "cpu", "cuda"))
     threads: int = setting(1, "CPU threads for one step of the model.", low=1, high=64)
     budget_ms: float = setting(

@@ -66,6 +66,7 @@ def one_model(path: Path, device: str, threads: int, seconds: float, without_gra
         "device": session.runs_on,
         "threads": threads,
         "mem_len": session.info.longest_memory,
+        "precision": session.info.precision,
         "load_ms": round(load_ms, 1),
         **figures(times, session.info.floor_bytes, alone=threads == 1 and session.device == "cpu"),
     }

@@ -3,7 +3,8 @@
 The budget is the most milliseconds from the end of a phrase to the first note of an answer of which nothing was
 drafted: the hops between the processes, the tail of the phrase, and the 20 tokens of its first notes. A model that
 keeps it must make tokens at twice the pace of dense music besides, or its notes come late further on.
-How far a model looks back is fixed by its file: another memory is another file, of which the largest is chosen.
+How far a model looks back, and how finely it computes, is fixed by its file: another memory or precision is another
+file. Of equals the longer memory comes first, which is worth more than what eight bits cost, then the finer one.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ MUSIC_TOKENS_S = 70
 AHEAD = 2
 """Times as fast as music: drafts are thrown away and begun anew, and others want the processor too."""
 LEAST_TOKENS_S = AHEAD * MUSIC_TOKENS_S
-SMALLER = "name a smaller model with --model, or export one with a shorter memory (python -m export RUN --mem-len N)"
+SMALLER = (
+    "name a smaller model with --model, or make a quicker one: in eight bits (python -m export FILE.onnx --int8) "
+    "or with a shorter memory (--mem-len N)"
+)
 
 
 @dataclass(frozen=True, slots=True)

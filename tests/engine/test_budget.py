@@ -20,6 +20,7 @@ from jamd.engine.budget import (
     in_order,
     verdict,
 )
+from jamd.engine.info import INT8
 from jamd.errors import ModelError
 from tests.tiny import TINY
 
@@ -52,6 +53,15 @@ def title(choice: Choice) -> str:
 
 def test_parameters_make_the_larger_model_and_among_equals_its_memory() -> None:
     assert [c.title for c in in_order(HAND, None)] == ["large", "long", "small"]
+
+
+def test_of_one_model_eight_bits_come_after_single_precision_and_play_where_that_is_too_slow() -> None:
+    quick = Candidate(Path("quick.onnx"), replace(LONG.info, precision=INT8))
+    order = in_order([quick, SMALL, LONG], None)
+    assert [c.title for c in order] == ["long", "quick", "small"]
+    speeds = {"long": Speed(2.0, 1.0, 5.0), "quick": Speed(1.0, 1.0, 5.0)}
+    assert title(choose(order, 30, lambda c: speeds[c.title])) == "quick"
+    assert title(choose(order, 50, lambda c: speeds[c.title])) == "long"
 
 
 def test_the_response_is_the_hops_the_tail_and_the_tokens_of_the_first_notes() -> None:
