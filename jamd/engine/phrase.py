@@ -18,6 +18,8 @@ LONG_NOTE = 2.0
 """A last note this many times the pace says that the phrase has come to rest."""
 TAP_NS = 350_000_000
 """A pedal that goes down and up again within this time, with no key down, hands over."""
+TAP_REST_NS = 100_000_000
+"""Before it was rest for so long: pianists pedal behind short notes too, and hardly a phrase ends there."""
 DIED_AWAY_NS = 3 * NS
 """What the pedal holds this long has died away to the ear: a forgotten pedal does not mute jamd."""
 
@@ -42,6 +44,7 @@ class Phrase:
         self._gaps: deque[int] = deque(maxlen=GAPS)  # the player's pace outlives a phrase
         self._keys, self._sustain = Keys(), Sustain()
         self._pedal_ns = 0  # when the pedal last went down
+        self._rested = False  # before that it was quiet for a moment
         self._ringing = False  # the pedal holds notes whose keys are up
         self.begin()
 
@@ -127,10 +130,10 @@ class Phrase:
 
     def _pedal_moved(self, time_ns: int) -> None:
         if self._sustain.down:
-            self._pedal_ns = time_ns
+            self._pedal_ns, self._rested = time_ns, time_ns - self.last_ns >= TAP_REST_NS
             return
-        tapped = time_ns - self._pedal_ns <= TAP_NS and not self._keys.held and not self._ringing
-        if tapped and self.first_ns is not None:
+        quiet = self._rested and not self._keys.held and not self._ringing
+        if quiet and time_ns - self._pedal_ns <= TAP_NS and self.first_ns is not None:
             self._handed_over = time_ns
         if self._ringing:
             self.last_ns = time_ns

@@ -116,6 +116,15 @@ def test_a_pedal_tap_or_a_program_change_hands_over_at_once() -> None:
     assert changed.over_at() == 1950 * MS
 
 
+@pytest.mark.parametrize(("rest_ms", "handed_over"), [(0, False), (60, False), (100, True), (300, True)])
+def test_a_pedal_moved_right_behind_a_short_note_is_pedalling_and_no_tap(rest_ms: int, handed_over: bool) -> None:
+    phrase = Phrase(RULE)
+    end = run(phrase, 200)
+    pedal(phrase, end + rest_ms, True)
+    pedal(phrase, end + rest_ms + 90, False)
+    assert phrase.over_at() == (end + (rest_ms + 90 if handed_over else 400)) * MS
+
+
 def test_a_pedal_changed_under_held_notes_is_no_tap() -> None:
     phrase = Phrase(RULE)
     phrase.hear(Performed(0, Kind.NOTE_ON, 60, 80))
