@@ -1,7 +1,7 @@
 """`python -m training finetune`: a model learns from a player's own recordings, and goes back into a file for jamd.
 
-It stops when the files that were held out get less likely, and keeps the best. Ctrl-C exports the best so far;
-to go on from there, name that file by --from.
+It stops when the files that were held out get less likely, and keeps the best. Ctrl-C exports the best so far, and
+leaves the run's folder beside it, as a kill does: --resume goes on there, to the same end as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import tempfile
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ WARMUP = 50
 """Steps at most: Adam knows nothing yet of the gradients."""
 BATCH = 4
 """Few lanes: more steps out of little music."""
+BEGUN = "begun.json"
+"""In the run's folder: the model that it began with, and how likely that found the held-out files."""
 INSTALLED = ("",)
 """Parity is checked on the onnxruntime that is here: the model is for the player who makes it."""
 
@@ -74,34 +77,63 @@ def finetune(
     epochs: int = EPOCHS,
     mix: Path | None = None,
     force: bool = False,
+    resume: bool = False,
     stopped: Callable[[], bool] = lambda: False,
     say: Callable[[str], None] = print,
     now: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """Trains the model `base` on the recordings in `data`, and exports the best to `out` with a card beside it.
 
-    `train.hours`, where set, may end it before `epochs` have passed. JamdError for what cannot be used, and,
-    unless `force`, when no training made the held-out files any likelier: then nothing is written.
+    `train.hours`, where set, may end it before `epochs` have passed. With `resume` a run that was stopped or killed
+    goes on; everything else must be as it was. JamdError for what cannot be used, and, unless `force`, when no training
+    made the held-out files any likelier: then nothing is written.
     """
     _check_target(out)
     model, held = weights.load_model(base)
     found = read_folder(data)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".finetune-") as scratch:
-        folder = Path(scratch)
+    folder = _run_folder(out, resume=resume)
+    over = not (folder / LAST).exists()  # nothing to go on with
+    try:
         cache = takes.write(found, plan, folder, mix, _with_bar)
         for name, why in found.skipped:
             say(f"skipped {name}: {why}")
         settings = settings_for(model, cache, train, epochs)
         trainer = Trainer(settings, cache, folder, now, lambda line: say(line) if line.startswith("step") else None)
-        before = _begin(trainer, model)
+        before = _begin(trainer, model, base, folder) if over else _go_on(trainer, base, folder)
+        over = False
         trainer.run(stopped)
-        if not trainer.finished:  # the last word is the model's as it stands, not an epoch's ago
-            trainer.validate()
-        learnt = _learnt(trainer, folder, force=force)
-        outcome = _outcome(base, out, found, cache, trainer, before, learnt)
+        over = trainer.finished
+        with _kept(folder / BEST):
+            if not over:  # the last word is the model's as it stands, not an epoch's ago
+                trainer.validate()
+            learnt = _learnt(trainer, folder, force=force)
+            outcome = _outcome(base, out, found, cache, trainer, before, learnt)
         model.load_state_dict(learnt.weights)
         _export(model, out, card_of(outcome, held, settings, cache), card_text(outcome))
+    finally:
+        if over:
+            shutil.rmtree(folder)
     return outcome
+
+
+def _run_folder(out: Path, *, resume: bool) -> Path:
+    """The folder beside the new model in which its run stands until it is over."""
+    folder = out.with_suffix(".run")
+    if (folder / LAST).exists() and not resume:
+        raise ConfigError(f"{folder} holds a run that was not over.", "Go on with it by --resume, or delete it.")
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@contextmanager
+def _kept(path: Path) -> Iterator[None]:
+    """What is done to the file is undone afterwards: a run that goes on has its own best."""
+    spare = path.with_name(f"{path.name}.kept")
+    shutil.copyfile(path, spare)
+    try:
+        yield
+    finally:
+        spare.replace(path)
 
 
 def _with_bar(recordings: Sequence[Recording]) -> Iterator[Recording]:
@@ -139,10 +171,24 @@ def settings_for(model: TransformerXL, cache: Takes, train: TrainSettings, epoch
     return Settings(larger, falling)
 
 
-def _begin(trainer: Trainer, model: TransformerXL) -> float:
+def _begin(trainer: Trainer, model: TransformerXL, base: Path, folder: Path) -> float:
     """Puts the weights into the trainer; bits a note of the held-out files before anything is learnt."""
     trainer.begin_with(model.state_dict())
-    return trainer.validate().bits_per_note
+    before = trainer.validate().bits_per_note
+    (folder / BEGUN).write_text(json.dumps({"base": str(base.resolve()), "before": before}), encoding="utf-8")
+    return before
+
+
+def _go_on(trainer: Trainer, base: Path, folder: Path) -> float:
+    """Goes on with the run in the folder; the same bits a note. ConfigError where it was begun otherwise."""
+    begun, last = json.loads((folder / BEGUN).read_text(encoding="utf-8")), checkpoint.load(folder / LAST)
+    same = last.card["settings"] == dataclasses.asdict(trainer.settings) and begun["base"] == str(base.resolve())
+    if not same:
+        raise ConfigError(
+            "The run was begun with another model or other options.", f"Name those, or delete {folder} to begin anew."
+        )
+    trainer.restore(last)
+    return float(begun["before"])
 
 
 def _learnt(trainer: Trainer, folder: Path, *, force: bool) -> Checkpoint:
@@ -240,6 +286,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 @click.option("--seed", type=int, default=1, show_default=True, help="Of all that is left to chance.")
 @click.option("--threads", type=click.IntRange(0), default=0, help="CPU threads; 0: torch decides.")
 @click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu or cuda.")
+@click.option("--resume", is_flag=True, help="Go on with a run that was stopped; everything else as it was.")
 @click.option("--force", is_flag=True, help="Write the model even if nothing got better.")
 def finetune_command(
     base: Path | None,
@@ -251,13 +298,14 @@ def finetune_command(
     variants: int,
     mix: Path | None,
     force: bool,
+    resume: bool,
     seed: int,
     **options: Any,
 ) -> None:
     """Teach a model your own playing: .mid files, and the jams that jamd recorded.
 
-    What you played is learnt, jamd's own answers are only heard. Ctrl-C writes the best so far; to go on from it,
-    name it by --from. The last line is JSON.
+    What you played is learnt, jamd's own answers are only heard. Ctrl-C writes the best so far; --resume goes on from
+    there. The last line is JSON.
 
     \b
     Example:
@@ -269,7 +317,7 @@ def finetune_command(
         with stop_on_signals() as stopping:
             outcome = finetune(
                 base or SHIPPED_MODEL, data, out, Plan(held_out, variants, seed), train,
-                epochs=epochs, mix=mix, force=force, stopped=stopping.is_set, say=click.echo,
+                epochs=epochs, mix=mix, force=force, resume=resume, stopped=stopping.is_set, say=click.echo,
             )  # fmt: skip
     except JamdError as error:
         click.echo(str(error), err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,7 @@ def test_a_checkpoint_and_the_folder_of_a_run_are_bases_too(bench: Bench) -> Non
     outcomes = []
     for base in (run, run / BEST, bench.base):
         one_step = iter((False, True)).__next__
-        outcomes.append(bench.finetune("n.onnx", base=base, force=True, stopped=one_step))
+        outcomes.append(bench.finetune(f"{base.name}.onnx", base=base, force=True, stopped=one_step))
     assert len({o.before for o in outcomes}) == 1
     assert outcomes[0].base == "run"
 
@@ -155,6 +156,39 @@ def test_an_interrupt_exports_what_was_learnt_so_far(bench: Bench) -> None:
     assert 0 < outcome.steps <= 25
     assert outcome.after < outcome.before
     assert Session.load(outcome.out, "cpu").info.training
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_run_that_was_stopped_or_killed_goes_on_to_the_same_model(bench: Bench, killed: bool) -> None:
+    whole, asked = bench.finetune("whole.onnx"), iter(range(1000))
+
+    def stopped() -> bool:
+        if next(asked) < 2 * whole.steps // 3:
+            return False
+        if killed:
+            raise KeyboardInterrupt
+        return True
+
+    with pytest.raises(KeyboardInterrupt) if killed else nullcontext():
+        bench.finetune("again.onnx", stopped=stopped)
+    assert (bench.folder / "again.run").exists()
+    again = bench.finetune("again.onnx", resume=True)
+    assert (again.steps, again.tokens, again.before, again.after) == (
+        whole.steps, whole.tokens, whole.before, whole.after
+    )  # fmt: skip
+    a, b = (weights.load(bench.folder / f"{name}.onnx").weights for name in ("whole", "again"))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert not (bench.folder / "again.run").exists()
+
+
+def test_a_stopped_run_is_neither_begun_anew_nor_gone_on_with_otherwise(bench: Bench) -> None:
+    one_step = iter((False, True)).__next__
+    bench.finetune(force=True, stopped=one_step)
+    for otherwise, said in (({}, "--resume"), ({"resume": True, "epochs": 4}, "begin anew")):
+        with pytest.raises(ConfigError) as caught:
+            bench.finetune(**otherwise)
+        assert said in caught.value.hint
+    assert (bench.folder / "new.run").exists()
 
 
 def test_a_clock_may_end_it_before_the_epochs_do(bench: Bench) -> None:
