@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from jamd.engine.core import Core, is_note_on
@@ -21,7 +22,7 @@ NOTE_TOKENS = 2 * STEP_TOKENS
 """From the choice of a slot until a note in it is handed on: its own, the next Position, and the rest of that step."""
 
 
-class Turns:
+class Turns(ABC):
     """What modes of one answer at a time share. An answer yields as soon as the performer plays."""
 
     def __init__(self, core: Core) -> None:
@@ -30,9 +31,9 @@ class Turns:
 
     # ---- for the modes ---------------------------------------------------------------------------------------
 
+    @abstractmethod
     def consider(self, now: int) -> bool:
         """Begins a draft if it is time; True where more waits."""
-        raise NotImplementedError
 
     def disturbed(self, draft: Draft, entry: Performed | Timeline) -> None:
         """Something has come while a draft stands."""
@@ -91,7 +92,7 @@ class Turns:
         if self.draft is not None:
             self.draft.miss(due_ns, pitch)
 
-    def roll(self, time_ns: int, rolling: bool) -> None:
+    def roll(self, time_ns: int, rolling: bool) -> None:  # noqa: B027 - only who counts bars has to do something
         """The song begins or stops: who takes turns by ear goes on."""
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 from jamd.midi.messages import CONTROL, NOTE_OFF, NOTE_ON, PROGRAM
@@ -16,16 +17,16 @@ AGAIN_NS = 50_000_000
 Scene = tuple[tuple[str, Value], ...]
 
 
-class Target:
+class Target(ABC):
     """What one binding asks for on one channel. Knows whether it is pressed: a press counts once."""
 
     def __init__(self, through: bool = False) -> None:
         self.through = through
         """The message is heard as music, and passed on, as well."""
 
+    @abstractmethod
     def fire(self, message: bytes, now: int) -> list[Action]:
         """The actions that a message asks for."""
-        raise NotImplementedError
 
 
 class SceneTarget(Target):
