@@ -81,7 +81,7 @@ class Clocked(Instrument):
 
 
 def thru(sent: list[Heard], heard: list[Heard], period: int) -> list[float]:
-    """Milliseconds beyond a period, for all that was sent; what goes out in the period of its coming is at its start."""
+    """Milliseconds beyond a period, for all that was sent; it can go out at the start of the period it came in."""
     found = list[float]()
     for event in sent:
         ways = (other.frame - event.frame for other in heard if other.data == event.data)
@@ -172,7 +172,7 @@ def main() -> None:
     for name in ("with_priority", "without"):
         run = told[name]
         print(f"{name}: ready after {run['ready_s']} s, idle CPU {run['idle_cpu_percent']} %")
-        print(f"  {run['thru']['n']} messages went through, {run['lost']} were lost, {run['unheard']} of them before jamd")
+        print(f"  {run['thru']['n']} messages went through, {run['lost']} were lost, {run['unheard']} before jamd")
         for row in ("over", "lateness", "thru", "barge_in"):
             print(f"  {row:10}" + "".join(f"{key:>5} {value or 0:9.3f}" for key, value in run[row].items()))
     print(json.dumps(told))
