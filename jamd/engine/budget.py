@@ -18,8 +18,8 @@ from jamd.engine.info import ModelInfo
 from jamd.errors import ModelError
 
 HOPS_MS = 6.0
-"""From the phrase's end to the brain and from its plan to the first note: the wire looks every 0.5 ms, an idle brain
-every 2 ms, and a plan stands 3 ms before its first note."""
+"""From the phrase's end to the brain and from its plan to the first note: 3 ms on a quiet machine, of which 2 are the
+plan's lead, and as much again for a busy one."""
 FIRST_TOKENS = 20
 """Tokens until the first notes of an answer stand complete, in nine answers of ten (of 30 by size S; half need 14)."""
 MUSIC_TOKENS_S = 70
