@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 BITS = 8
 BLOCK, LEAST_BLOCK = 128, 16
-"""Columns of a block: 64 is a tenth slower at size M; 256 loses four times as much of the trained S's bits a note."""
+"""Columns of a block: 64 is a tenth slower at size M; 256 costs the trained S several times as many bits."""
 ZERO, LARGEST = 128, 127
 """The byte that stands for 0, and how far from it the largest weight of a block lies."""
 INTEGERS = 4
