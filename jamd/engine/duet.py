@@ -186,7 +186,7 @@ class Duet:
         core, fork, manners = self.core, self._weave.fork(), self.core.manners
         place, edge_ns = fork.encoder.place, timeline.time_at(tick - HALF_SLOT)
         fork.until(edge_ns)
-        ripe_ns = edge_ns + timeline.metre.beat_ticks * timeline.ns_per_quarter // TICKS_PER_QUARTER
+        ripe_ns = edge_ns + _ns(timeline.metre.beat_ticks, timeline)
         told, place, ours = parted(fork.encoder.advance(ripe_ns), place, timeline.tick_at(now))
         bars, slot = leading(place, timeline.tick_at(now) + v.SLOT_TICKS)
         end = tick + int((1 + manners.lookahead_beats) * timeline.metre.beat_ticks)
@@ -198,8 +198,7 @@ class Duet:
     def _hand_on(self, beat: _Beat, now: int) -> None:
         """The beat and those behind it replace what was planned for them."""
         core, timeline = self.core, self._timeline
-        bar_ns = timeline.metre.ticks * timeline.ns_per_quarter // TICKS_PER_QUARTER
-        self._takes.add(min(now - beat.begun_ns, bar_ns))  # more is no pace but a disturbance
+        self._takes.add(min(now - beat.begun_ns, _ns(timeline.metre.ticks, timeline)))  # more is a disturbance
         said = groups(beat.answer.ids, beat.answer.opening.place)
         once = {group.tick: group for group in reversed(list(said)) if group.tick >= beat.tick}
         made = list(reversed(once.values()))  # a slot that it comes back to stays as it was
@@ -249,19 +248,18 @@ class Duet:
     def _is_out(self, now: int) -> bool:
         """Whether jamd has been silent for a bar."""
         timeline = self._timeline
-        return now - self._sound_ns > timeline.metre.ticks * timeline.ns_per_quarter // TICKS_PER_QUARTER
+        return now - self._sound_ns > _ns(timeline.metre.ticks, timeline)
 
     def _rests(self, now: int) -> bool:
         timeline = self._timeline
-        bars_ns = REST_BARS * timeline.metre.ticks * timeline.ns_per_quarter // TICKS_PER_QUARTER
+        bars_ns = _ns(REST_BARS * timeline.metre.ticks, timeline)
         return self._struck_ns is not None and now - self._struck_ns > bars_ns
 
     def _sure(self, watermark_ns: int) -> int:
         """The instant up to which it is known what jamd has played."""
         if not self._weave.groups:
             return watermark_ns
-        slot_ns = v.SLOT_TICKS * self._timeline.ns_per_quarter // TICKS_PER_QUARTER
-        return watermark_ns - SURE_NS - slot_ns
+        return watermark_ns - SURE_NS - _ns(v.SLOT_TICKS, self._timeline)
 
     def _flush(self, time_ns: int) -> None:
         """Weaves in what stands before an instant, and lets memory have what that makes certain."""
@@ -274,3 +272,8 @@ class Duet:
         """The last Timeline that came, woven in or not."""
         waiting = [entry for entry in self._weave.events if isinstance(entry, Timeline)]
         return waiting[-1] if waiting else self.core.timeline
+
+
+def _ns(ticks: int, timeline: Timeline) -> int:
+    """How long so many ticks last."""
+    return ticks * timeline.ns_per_quarter // TICKS_PER_QUARTER

@@ -32,9 +32,8 @@ WHOLE = 1 << 62
 RING_TICKS = TICKS_PER_QUARTER
 """So far may a last note ring over the end of an answer."""
 
-_TURNS = (v.CALL, v.RESPONSE)
 _POSITIONS = range(v.POSITION.first, v.POSITION.first + len(v.POSITION))
-_PLACES = np.isin(np.arange(v.SIZE), [v.BAR, *_TURNS, *_POSITIONS])
+_PLACES = np.isin(np.arange(v.SIZE), [v.BAR, *v.TURNS, *_POSITIONS])
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +105,8 @@ class Answer:
         earliest = 0
         if self.opening.script:
             mask[v.PEDAL_ON] = False
-            if self.ids and self.ids[-1] in _TURNS:
-                mask[list(_TURNS)] = False
+            if self.ids and self.ids[-1] in v.TURNS:
+                mask[list(v.TURNS)] = False
             earliest = self.opening.script.narrow(mask, self._decoder.place)
         if self._decoder.place.tick == self.opening.downbeat:
             mask[v.MICRO.first : v.MICRO.first + len(v.MICRO)] = False

@@ -13,7 +13,6 @@ from jamd.remi.decoder import Decoder
 from jamd.remi.place import Place
 
 HALF_SLOT = v.SLOT_TICKS // 2
-_TURNS = (v.CALL, v.RESPONSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ def groups(ids: Iterable[int], place: Place) -> Iterator[Group]:
     cursor, tick, items = Cursor(place), 0, list[int]()
     for token in ids:
         cursor.feed(token)
-        if token in _TURNS or token == v.BAR or token in v.POSITION or token in v.TIME_SIGNATURE:
+        if token in v.TURNS or token == v.BAR or token in v.POSITION or token in v.TIME_SIGNATURE:
             if items:
                 yield Group(tick, tuple(items))
             tick, items = cursor.tick, []
@@ -91,7 +90,7 @@ def parted(ids: Sequence[int], place: Place, tick: int) -> tuple[tuple[int, ...]
         cursor.feed(token)
         if cursor.place.tick > tick:
             break
-        if token not in _TURNS:
+        if token not in v.TURNS:
             reached, end = cursor.place, at
     return tuple(ids[:end]), reached, list(groups(ids[end:], reached))
 

@@ -86,6 +86,20 @@ def test_fences_hold_for_jamd_alone(seed: int) -> None:
     assert not calls or {pitch for pitch in calls} - {60, 61}
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_where_jamd_is_to_come_in_it_has_the_word_before_anything_from_there_on(seed: int) -> None:
+    opening = Opening(CALLS, (), END, 1, script=Script([], BEGIN, joins=True))
+    answer = Answer(opening, Grammar.at(CALLS, bounds=BOTH), Guard(Fences(), None, CALLS))
+    made(answer, seed)
+    cursor = Cursor(CALLS)
+    for token in answer.ids:
+        cursor.feed(token)
+        if token == v.RESPONSE:
+            break
+        assert cursor.place.tick < BEGIN
+    assert cursor.turn is Turn.RESPONSE
+
+
 def test_no_turn_passes_twice_at_once() -> None:
     answer = begun(CALLS, [])
     answer.take(v.RESPONSE)
