@@ -13,6 +13,8 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
+from export import int8
+from jamd.engine.info import FP32, INT8
 from tests.bench.rivals import Logits, Weights, Window, layer_of, turned
 from training.gpt2 import GPT2, GPT2Config
 from training.model import LAYER_NORM_EPS
@@ -63,20 +65,20 @@ def _cache_names(config: GPT2Config) -> list[str]:
     return [f"{kind}_{layer}" for layer in range(config.n_layer) for kind in "kv"]
 
 
-def gpt2_graph(model: GPT2) -> onnx.ModelProto:
-    """A step of GPT-2 for ONNX Runtime, in float32.
+def gpt2_graph(model: GPT2, precision: str = FP32) -> onnx.ModelProto:
+    """A step of GPT-2 for ONNX Runtime, its layers' matrices in `precision`; in eight bits as jamd's are.
 
     token, position [1] int64; before [1] int32: tokens in the cache; seen [] int32: one more; k_l, v_l
     [1, H, context, dh] of each layer -> logits [1, V]; k_l_next, v_l_next, to be bound to the same buffers.
     """
-    return _Graph(model).made()
+    return _Graph(model, precision).made()
 
 
 class _Graph:
     """Nodes and constants as they are written; a value's name is the name of the node that makes it."""
 
-    def __init__(self, model: GPT2) -> None:
-        self._config, self._weights = model.config, model.state_dict()
+    def __init__(self, model: GPT2, precision: str) -> None:
+        self._config, self._weights, self._precision = model.config, model.state_dict(), precision
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
 
@@ -139,8 +141,27 @@ class _Graph:
         return name
 
     def _linear(self, name: str, w: Weights, of: str, x: str) -> str:
-        parts = (self._constant(f"{name}.{kind}", w[f"{of}.{kind}"]) for kind in ("weight", "bias"))
-        return self._node("Gemm", name, x, *parts)
+        bias = self._constant(f"{name}.bias", w[f"{of}.bias"])
+        weight = w[f"{of}.weight"]  # [in, out]
+        if self._precision != INT8:
+            return self._node("Gemm", name, x, self._constant(f"{name}.weight", weight), bias)
+        codes, scales = map(torch.from_numpy, int8.quantised(weight.t().numpy()))
+        matrix = self._constant(f"{name}.int8", codes), self._constant(f"{name}.scales", scales)
+        return self._node(
+            "MatMulNBits",
+            name,
+            x,
+            *matrix,
+            "",
+            "",
+            bias,
+            domain="com.microsoft",
+            K=weight.shape[0],
+            N=weight.shape[1],
+            bits=int8.BITS,
+            block_size=int8.block(weight.shape[0]),
+            accuracy_level=int8.INTEGERS,
+        )
 
     def _norm(self, name: str, w: Weights, of: str, x: str) -> str:
         parts = (self._constant(f"{name}.{kind}", w[f"{of}.{kind}"]) for kind in ("weight", "bias"))

@@ -4,22 +4,25 @@
     python tests/bench/side_by_side.py --sizes M --contexts 512
     python tests/bench/side_by_side.py --quick                S at 512, a few rounds
 
-Random weights, float32, batch 1, one thread, one process. Rows of the table:
+Random weights, batch 1, one thread, one process. Rows of the table:
 
     jamd              a model that export/ has made, memory as long as the context, played by jamd's own session
     literal           the same weights in training/model.py, hidden states for a memory
     GPT-2, torch      training/gpt2.py, its d_inner such that it is as large, at the end of a full window
     GPT-2, ORT        the same weights
 
-First each is compared with its torch model over a stream that fills the context (a Transformer-XL over a segment's end
-besides); one that is off by more than 1e-4 ends the bench. Then they take turns, a few steps each, for many rounds. The
-first step of a turn finds a cold cache and is not counted, a round's figure is the median of the others. In brackets
-the quartiles of the rounds; ratios are taken within a round.
+All in float32; jamd and GPT-2 in ONNX Runtime also in eight bits, by the same operator (torch has none that is quicker
+than float32 for one row). First each is compared with its torch model, whose weights are rounded as its own, over a
+stream that fills the context (a Transformer-XL over a segment's end besides); one that is further off than its
+precision accounts for ends the bench. Then all take turns, a few steps each, for many rounds. The first step of a turn
+finds a cold cache and is not counted, a round's figure is the median of the others. In brackets the quartiles of the
+rounds; ratios are taken within a round.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import dataclasses
 import json
 import sys
@@ -37,10 +40,13 @@ import numpy as np
 import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
+from export import int8
 from export.reference import as_stored, reference, stream
 from export.to_onnx import export_model
 from jamd.bench.figures import percentile
+from jamd.engine.info import FP32, INT8
 from jamd.engine.session import Session
 from jamd.remi import vocabulary
 from tests.bench.gpt2_onnx import OrtGPT2, gpt2_graph
@@ -53,15 +59,20 @@ from training.settings import GPT2_NAME
 
 JAMD, LITERAL, TORCH, ORT = "jamd", "literal", "GPT-2, torch", "GPT-2, ORT"
 CONTEXTS = (512, 1024, 2048)
-TOLERANCE = 1e-4
-"""Greatest difference of logits from those of the torch model."""
+TOLERANCE = {FP32: 1e-4, INT8: 0.05}
+"""Greatest difference of logits from those of the torch model, which does not round activations, by precision."""
 BOUNDARY = 8
 """Single steps before a segment's end and behind it, over which a Transformer-XL is checked."""
 ROUNDS, STEPS = 20, 4
 LONG_TURN_MS = 50.0
 """After so long a turn ends with the step that is running: one counted step is enough where steps are slow."""
-ASKED = {("M", 512, LITERAL): 20.0, ("M", 512, TORCH): 2.0, ("M", 2048, ORT): 1.0}
-"""How many times jamd's step the other's should take (issue: the latency budget)."""
+ASKED = {
+    ("M", 512, LITERAL, FP32): {FP32: 20.0, INT8: 40.0},
+    ("M", 512, TORCH, FP32): {FP32: 2.0, INT8: 3.5},
+    ("M", 2048, ORT, FP32): {FP32: 1.0},
+    ("M", 2048, ORT, INT8): {INT8: 1.0},
+}
+"""How many times jamd's step, in each precision, the other's should take."""
 ASKED_MEMORY = 2.2
 """How many times a step with the shortest memory one with the longest may take."""
 Step = Callable[[int], NDArray[np.float32]]
@@ -76,6 +87,7 @@ class System:
     size: str
     context: int
     name: str
+    precision: str
     parameters: int
     error: float
     """Greatest difference of logits from the torch model's."""
@@ -89,42 +101,61 @@ def taking_part(size: str, contexts: Sequence[int], folder: Path) -> Iterator[Sy
     """All systems of a size, checked."""
     sizes = dataclasses.replace(settings.load(size).model, long_mem_len=0, long_layers=())  # all look equally far back
     for context in contexts:
-        xl = config_of(dataclasses.replace(sizes, mem_len=context), vocabulary.SIZE)
-        yield from _transformers_xl(size, as_stored(build(xl)), folder)
+        xl = build(config_of(dataclasses.replace(sizes, mem_len=context), vocabulary.SIZE))
+        yield from _transformers_xl(size, xl, folder)
         gpt2 = config_of(dataclasses.replace(sizes, architecture=GPT2_NAME, context=context), vocabulary.SIZE)
         yield from _gpt2s(size, build(gpt2).eval())
 
 
 def _transformers_xl(size: str, model: TransformerXL, folder: Path) -> Iterator[System]:
-    file = folder / f"{model.config.mem_len}.onnx"
-    export_model(model, file, {}, versions=("",))
+    config = model.config
     ids = stream(model)
-    logits = reference(model, ids).logits
-    end = len(ids) // model.config.tgt_len * model.config.tgt_len
+    end = len(ids) // config.tgt_len * config.tgt_len
     near = slice(end - BOUNDARY, end + BOUNDARY)
-    players: dict[str, Session | LiteralXL] = {JAMD: Session.load(file, "cpu"), LITERAL: LiteralXL(model)}
-    for name, player in players.items():
-        player.feed(ids[: near.start].tolist())
-        error = checked(name, player.step, ids[near], logits[near])
-        player.feed(ids[near.stop :].tolist())  # on to the middle of a segment: the literal's memory grows within it
-        yield System(size, model.config.mem_len, name, parameters_of(model), error, player.step)
+    for precision in (FP32, INT8):
+        stored = as_stored(model, precision)
+        logits = reference(stored, ids).logits
+        file = folder / f"{config.mem_len}-{precision}.onnx"
+        export_model(model, file, {}, versions=("",), precision=precision)
+        players: dict[str, Session | LiteralXL] = {JAMD: Session.load(file, "cpu")}
+        if precision == FP32:
+            players[LITERAL] = LiteralXL(stored)
+        for name, player in players.items():
+            player.feed(ids[: near.start].tolist())
+            error = checked(name, player.step, ids[near], logits[near], precision)
+            player.feed(ids[near.stop :].tolist())  # to the middle of a segment: literal's memory grows within it
+            yield System(size, config.mem_len, name, precision, parameters_of(model), error, player.step)
 
 
 def _gpt2s(size: str, model: GPT2) -> Iterator[System]:
     config = model.config
     ids = np.random.default_rng(0).integers(0, config.vocab_size, config.context)
-    with torch.inference_mode():
-        logits = model(torch.from_numpy(ids[None]))[0][0].numpy()
-    for name, player in ((TORCH, TorchGPT2(model)), (ORT, OrtGPT2(gpt2_graph(model), config))):
-        error = checked(name, player.step, ids, logits)
-        yield System(size, config.context, name, parameters_of(model), error, player.step)
+    for precision in (FP32, INT8):
+        with torch.inference_mode():
+            logits = rounded(model, precision)(torch.from_numpy(ids[None]))[0][0].numpy()
+        players: dict[str, TorchGPT2 | OrtGPT2] = {TORCH: TorchGPT2(model)} if precision == FP32 else {}
+        players[ORT] = OrtGPT2(gpt2_graph(model, precision), config)
+        for name, player in players.items():
+            error = checked(name, player.step, ids, logits, precision)
+            yield System(size, config.context, name, precision, parameters_of(model), error, player.step)
 
 
-def checked(name: str, step: Step, ids: NDArray[np.int64], logits: NDArray[np.float32]) -> float:
+def rounded(model: GPT2, precision: str) -> GPT2:
+    """The model with the weights that its layers' matrices have in `precision`."""
+    if precision == FP32:
+        return model
+    other = copy.deepcopy(model)
+    for module in other.layers.modules():
+        if isinstance(module, nn.Linear):
+            module.weight.data = torch.from_numpy(int8.rounded(module.weight.detach().numpy()))
+    return other
+
+
+def checked(name: str, step: Step, ids: NDArray[np.int64], logits: NDArray[np.float32], precision: str = FP32) -> float:
     """Feeds `ids` one by one; how far its logits are from `logits` [n, V]. SystemExit where that is too far."""
     error = max(float(np.abs(step(int(token)) - row).max()) for token, row in zip(ids, logits, strict=True))
-    if not error <= TOLERANCE:
-        sys.exit(f"{name} is not the model it should be: its logits differ by {error:.1e}.")
+    if not error <= TOLERANCE[precision]:
+        sys.exit(f"{name}, {precision}, is not the model it should be: its logits differ by {error:.1e}.")
     return error
 
 
@@ -166,43 +197,57 @@ def quartiles(values: Sequence[float]) -> dict[str, float]:
 
 
 def rows(systems: Sequence[System], times: Sequence[Rounds]) -> list[dict[str, Any]]:
-    """Each system's figures, beside jamd's at the same context."""
-    own = {s.context: taken for s, taken in zip(systems, times, strict=True) if s.name == JAMD}
+    """Each system's figures, beside jamd's at the same context in each precision."""
+    own = {(s.context, s.precision): taken for s, taken in zip(systems, times, strict=True) if s.name == JAMD}
     return [
         {
             "size": s.size,
             "context": s.context,
             "system": s.name,
+            "precision": s.precision,
             "parameters": s.parameters,
             "logits_error": s.error,
             "step_ms": quartiles(taken),
-            "times_jamd": quartiles(ratios(taken, own[s.context])),
+            "times_jamd": {
+                precision: quartiles(ratios(taken, jamd))
+                for (context, precision), jamd in own.items()
+                if context == s.context
+            },
         }
         for s, taken in zip(systems, times, strict=True)
     ]
 
 
-def memory(systems: Sequence[System], times: Sequence[Rounds]) -> dict[str, Any]:
+def memory(systems: Sequence[System], times: Sequence[Rounds], precision: str) -> dict[str, Any]:
     """What a step of jamd with its longest memory takes beside one with its shortest."""
-    own = {s.context: taken for s, taken in zip(systems, times, strict=True) if s.name == JAMD}
+    own = {
+        s.context: taken
+        for s, taken in zip(systems, times, strict=True)
+        if (s.name, s.precision) == (JAMD, precision)
+    }
     short, long = min(own), max(own)
-    return {"size": systems[0].size, "long": long, "short": short, "step": quartiles(ratios(own[long], own[short]))}
+    step = quartiles(ratios(own[long], own[short]))
+    return {"size": systems[0].size, "precision": precision, "long": long, "short": short, "step": step}
 
 
 def table(found: Mapping[str, Any]) -> str:
     """The figures for a person."""
-    lines = [f"{'':4} {'context':>7}  {'':14} {'step, ms':>22}  {'times jamd':>22}"]
+    lines = [f"{'':32} {'step, ms':>22}  {'times jamd, fp32':>25}  {'times jamd, int8':>25}"]
     for row in found["systems"]:
-        asked = ASKED.get((row["size"], row["context"], row["system"]))
-        line = f"{row['size']:4} {row['context']:7}  {row['system']:14} {_spread(row['step_ms'], 3):>22}  "
-        beside = "" if row["system"] == JAMD else _spread(row["times_jamd"], 2)
-        lines.append(f"{line}{beside:>22}" + (f"  asked: {asked:g} or more" if asked else ""))
+        who = row["size"], row["context"], row["system"], row["precision"]
+        line = f"{who[0]:4} {who[1]:7}  {who[2]:13} {who[3]} {_spread(row['step_ms'], 3):>22}"
+        asked = ASKED.get(who, {})
+        for precision, times in row["times_jamd"].items():
+            line += f"  {_spread(times, 2):>25}" if row["system"] != JAMD or precision != row["precision"] else " " * 27
+            line += f" asked: {asked[precision]:g}" if precision in asked else ""
+        lines.append(line)
     for row in found["memory"]:
         if row["long"] == row["short"]:
             continue
         asked_memory = f"  asked: {ASKED_MEMORY} or less" if (row["long"], row["short"]) == (2048, 512) else ""
         lines.append(
-            f"{row['size']}: memory {row['long']} against {row['short']}: {_spread(row['step'], 2)}{asked_memory}"
+            f"{row['size']}, {row['precision']}: memory {row['long']} against {row['short']}: "
+            f"{_spread(row['step'], 2)}{asked_memory}"
         )
     return "\n".join(line.rstrip() for line in lines)
 
@@ -216,10 +261,11 @@ def compared(size: str, contexts: Sequence[int], rounds: int) -> dict[str, Any]:
     systems = []
     with tempfile.TemporaryDirectory() as folder:
         for s in taking_part(size, contexts, Path(folder)):
-            print(f"{s.size} {s.context} {s.name}: within {s.error:.1e} of its torch model", file=sys.stderr)
+            who = f"{s.size} {s.context} {s.name}, {s.precision}"
+            print(f"{who}: within {s.error:.1e} of its torch model", file=sys.stderr)
             systems.append(s)
     times = in_turns([s.step for s in systems], rounds, STEPS)
-    return {"systems": rows(systems, times), "memory": memory(systems, times)}
+    return {"systems": rows(systems, times), "memory": [memory(systems, times, p) for p in (FP32, INT8)]}
 
 
 def main() -> None:
@@ -241,7 +287,7 @@ def main() -> None:
         "onnxruntime": ort.__version__,
         "rounds": options.rounds,
         "systems": [row for size in sizes for row in size["systems"]],
-        "memory": [size["memory"] for size in sizes],
+        "memory": [row for size in sizes for row in size["memory"]],
     }
     print(table(found))
     print(json.dumps(found))
