@@ -1,8 +1,9 @@
 """The latency budget: which of the models at hand plays, by what they need here. Measures nothing itself.
 
 The budget is the most milliseconds from the end of a phrase to the first note of an answer of which nothing was
-drafted: the hops between the processes, the tail of the phrase, and the 20 tokens of its first notes. A model that
-keeps it must make tokens at twice the pace of dense music besides, or its notes come late further on.
+drafted: the hops between the processes, the tail of the phrase, and the 5 tokens of its first note (the 20 of its first
+slot, where a model is so slow that one would hear its notes come in one by one). A model that keeps it must make tokens
+at twice the pace of dense music besides, or its notes come late further on.
 How far a model looks back, and how finely it computes, is fixed by its file: another memory or precision is another
 file. Of equals the longer memory comes first, which is worth more than what eight bits cost, then the finer one.
 """
@@ -20,8 +21,14 @@ from jamd.errors import ModelError
 HOPS_MS = 6.0
 """From the phrase's end to the brain and from its plan to the first note: 3 ms on a quiet machine, of which 2 are the
 plan's lead, and as much again for a busy one."""
-FIRST_TOKENS = 20
-"""Tokens until the first notes of an answer stand complete, in nine answers of ten (of 30 by size S; half need 14)."""
+FIRST_TOKENS = 5
+"""Tokens until the first note of an answer stands complete (of 30 by size S the most; 22 needed 4, 7 needed 3)."""
+SLOT_TOKENS = 20
+"""Tokens until all notes of its first slot do, in nine answers of ten (of 30 by size S; half need 14)."""
+NEXT_TOKENS = 3
+"""Tokens until a slot's next note does: velocity, pitch, duration."""
+ROLLED_MS = 15.0
+"""Notes so far apart are heard as struck together: people tell the order of two sounds from 20 ms (Hirsh 1959)."""
 MUSIC_TOKENS_S = 70
 """What dense music takes: 35 tokens a quarter (the densest of 30 answers of size S; the mean was 20) at 120 bpm."""
 AHEAD = 2
@@ -46,7 +53,8 @@ class Speed:
     @property
     def response_ms(self) -> float:
         """From the end of a phrase to the first note of an answer of which nothing was drafted."""
-        return HOPS_MS + self.begin_ms + FIRST_TOKENS * self.step_ms
+        tokens = FIRST_TOKENS if NEXT_TOKENS * self.step_ms <= ROLLED_MS else SLOT_TOKENS
+        return HOPS_MS + self.begin_ms + tokens * self.step_ms
 
     @property
     def tokens_s(self) -> float:

@@ -31,7 +31,7 @@ class Draft:
     timeline: Timeline
     """Places the answer in time."""
     begin_ns: int | None
-    """When it begins; None: as soon as its first notes stand."""
+    """When it begins; None: as soon as its first note stands."""
     out_ns: int
     """Its plan goes out when the log has reached this."""
     past: Past
@@ -51,7 +51,13 @@ class Draft:
     placed: dict[tuple[int, int], int] = field(default_factory=dict)
     """Onsets (ticks) of planned notes by due instant and pitch."""
     left_out: set[tuple[int, int]] = field(default_factory=set)
-    """Onset and pitch of notes that were not played: they would have come too late."""
+    """Onset and pitch of notes that were not played: they would have come too late, or were cut off."""
+    by_note: bool = False
+    """Whether it may enter on a slot's first note, the others following as they are made."""
+    entry_tick: int | None = None
+    """The slot that it has entered on in the midst of writing it; None: on a whole one."""
+    entered_ns: int = 0
+    """When the last of what was planned of that slot is due."""
     told: bool = False
     """Whether people know that the phrase is over, and an answer on its way."""
     behind: bool = False
@@ -89,17 +95,28 @@ class Draft:
         complete = self._complete()
         if not complete:
             return None
-        self.waiting = [e for e in self.waiting if e not in complete]
         if self.begin_ns is None:
             self.begin_ns = max(self.over_ns, now + ENTRY_LEAD_NS)
             self.timeline = replace(self.timeline, time_ns=self.begin_ns, tick=min(map(tick_of, complete)))
-        plan = self._placed(complete, heard)
+            self.entry_tick = None if self._finished() else self.answer.tick
+        self.waiting = [e for e in self.waiting if e not in complete]
+        plan = self._placed(complete, heard, now + ENTRY_LEAD_NS)
         self.begin_ns = min(self.begin_ns, plan.from_ns)  # a first note may come a little before its beat
         return replace(plan, over_ns=self.ended_ns, known_ns=known_ns)
 
     def _complete(self) -> list[Note | Pedal]:
+        """What can be planned; of the slot that is being written only what the performer waits for."""
+        enters = self.by_note and self.ended_ns > 0 and self.begin_ns is None
+        if (enters or self.answer.tick == self.entry_tick) and any(isinstance(event, Note) for event in self.waiting):
+            return self._finished() or list(self.waiting)
+        return self._finished()
+
+    def _finished(self) -> list[Note | Pedal]:
         complete_to = self.answer.tick - v.SLOT_TICKS // 2
         return [e for e in self.waiting if self.answer.done or tick_of(e) < complete_to]
+
+    def _enters(self, event: Note | Pedal) -> bool:
+        return self.entry_tick is not None and tick_of(event) < self.entry_tick + v.SLOT_TICKS // 2
 
     def keep_ahead_of(self, time_ns: int) -> None:
         """Begins no slot that is due before an instant, once it is known when the answer begins."""
@@ -113,18 +130,28 @@ class Draft:
         if (due_ns, pitch) in self.placed:
             self.left_out.add((self.placed[due_ns, pitch], pitch))
 
-    def _placed(self, events: list[Note | Pedal], heard: int) -> Plan:
+    def stopped(self, time_ns: int) -> int:
+        """It ends at an instant, with what is due then left out; the tick that it was heard to."""
+        self.left_out |= {(onset, pitch) for (due_ns, pitch), onset in self.placed.items() if due_ns >= time_ns}
+        self.left_out |= {(event.onset, event.pitch) for event in self.waiting if isinstance(event, Note)}
+        return self.timeline.tick_at(time_ns - 1) + 1
+
+    def _placed(self, events: list[Note | Pedal], heard: int, soonest_ns: int) -> Plan:
         at = self.timeline.time_at
         notes, pedals = [], []
         for event in events:
+            due_ns = max(at(tick_of(event)), self.entered_ns + 1)
+            if self._enters(event):
+                due_ns = max(due_ns, soonest_ns)
             if isinstance(event, Pedal):
-                pedals.append(PlannedPedal(at(event.tick), event.down))
+                pedals.append(PlannedPedal(due_ns, event.down))
             else:
-                off_ns = at(event.onset + event.duration)
+                off_ns = at(event.onset + event.duration) + due_ns - at(event.onset)
                 off_ns = off_ns if self.ends_ns is None else min(off_ns, self.ends_ns)
-                notes.append(PlannedNote(at(event.onset), off_ns, event.pitch, event.velocity))
-                self.placed[notes[-1].due_ns, event.pitch] = event.onset
+                notes.append(PlannedNote(due_ns, off_ns, event.pitch, event.velocity))
+                self.placed[due_ns, event.pitch] = event.onset
         dues = [n.due_ns for n in notes] + [p.due_ns for p in pedals]
+        self.entered_ns = max(dues) if any(map(self._enters, events)) else self.entered_ns
         self.end_ns = max(self.end_ns, *dues, *(n.off_ns for n in notes))
         return Plan(heard, min(dues), tuple(notes), tuple(pedals), self.answer.done, self.yields)
 

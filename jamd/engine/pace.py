@@ -6,7 +6,7 @@ only when something is wrong, and one disturbance is forgotten after some twenty
 
 from __future__ import annotations
 
-from jamd.engine.budget import FIRST_TOKENS, HOPS_MS
+from jamd.engine.budget import HOPS_MS, NEXT_TOKENS, ROLLED_MS, SLOT_TOKENS
 
 MS = 1_000_000
 TOKEN_NS, DEVIATION_NS = 2_000_000, 1_500_000
@@ -61,9 +61,14 @@ class Pace:
         return self._token.bound(tokens)
 
     @property
+    def by_note(self) -> bool:
+        """Whether the notes of a slot may be played as they are made, and be heard as struck together."""
+        return self.time_for(NEXT_TOKENS) <= ROLLED_MS * MS
+
+    @property
     def margin_ns(self) -> int:
         """So long before an instant an answer must be begun to be heard there."""
-        return min(max(int(HOPS_MS * MS) + self.time_for(BEGIN_TOKENS + FIRST_TOKENS), LEAST_NS), MOST_NS)
+        return min(max(int(HOPS_MS * MS) + self.time_for(BEGIN_TOKENS + SLOT_TOKENS), LEAST_NS), MOST_NS)
 
 
 class SteadyPace(Pace):

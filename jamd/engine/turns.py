@@ -118,6 +118,7 @@ class Turns(ABC):
             return self.consider(now)
         if not draft.answer.sampled:
             core.tell(now, "first_token", turn=draft.answer.opening.turn)
+        draft.by_note = core.pace.by_note
         if core.watermark >= draft.out_ns:  # before any sampling: `now` is the entry's, and it grows old
             self._hand_on(draft, now)
         if core.watermark >= draft.certain_ns:
@@ -137,7 +138,7 @@ class Turns(ABC):
         core, was_behind = self.core, draft.behind
         soonest_ns, made = now + ENTRY_LEAD_NS + core.pace.time_for(NOTE_TOKENS), 0
         opens = draft.begin_ns is None and not draft.ready
-        while made < STEP_TOKENS and not (opens and draft.ready):  # its first notes are waited for
+        while made < STEP_TOKENS and not (opens and draft.ready):  # its first note is waited for
             draft.keep_ahead_of(soonest_ns)
             draft.waiting.extend(core.improviser.step())
             made += 1
@@ -223,7 +224,7 @@ class Turns(ABC):
         if draft.sounds_by(time_ns - 1):  # what is due at this very instant is not played any more
             self._pass_turn(draft)
             self.core.tell(time_ns, why, turn=draft.answer.opening.turn)
-            self.settle(draft, draft.timeline.tick_at(time_ns - 1) + 1)
+            self.settle(draft, draft.stopped(time_ns))
         else:
             planned = draft.planned
             self.drop()

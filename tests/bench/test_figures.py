@@ -53,7 +53,7 @@ def test_a_step_is_told_in_floors_by_both_clocks_and_the_middle_of_each() -> Non
     assert (found["step_p50_ms"], found["step_p99_ms"], found["floor_ms"]) == (3.0, 9.0, 1.5)
     assert (found["step_in_floors"], found["step_in_floors_own_clock"]) == (2.0, 2.0)
     assert (found["tokens_s"], found["floor_bytes"]) == (333, 3_000_000)
-    assert found["response_ms"] == 6.0 + 4.0 + 20 * 3.0
+    assert found["response_ms"] == 6.0 + 4.0 + 5 * 3.0
     assert figures(Times(wall, own), 3_000_000, alone=False)["step_in_floors_own_clock"] is None
 
 

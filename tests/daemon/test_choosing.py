@@ -53,9 +53,9 @@ def test_with_a_budget_the_largest_plays_and_a_line_says_so(shipped: Path) -> No
 def test_the_largest_that_is_too_slow_is_left_for_the_next_and_the_line_says_that(
     shipped: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choosing, "measure", lambda session: Speed(session.info.n_layer - 1.5, 0.5, 1.0))
+    monkeypatch.setattr(choosing, "measure", lambda session: Speed(2 * session.info.n_layer - 3, 0.5, 1.0))
     name, (told,) = load(Engine(budget_ms=20.0))
-    assert (name, told.facts["left"]) == ("S", "M needs 36 ms")
+    assert (name, told.facts["left"]) == ("S", "M needs 22 ms")
 
 
 def test_a_named_model_is_at_hand_beside_those_that_came_with_jamd_and_each_only_once(shipped: Path) -> None:

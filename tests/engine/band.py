@@ -65,6 +65,8 @@ class Band:
         self.judge = Judge()
         self.slowness = 1
         """Of so many ticks the partner has one to work in."""
+        self.tick_ns = TICK_NS
+        """How often wire and partner hear of each other."""
         self._plans: list[Plan] = []
         self._script: list[Performed | Timeline | Transport | Action] = []
 
@@ -89,7 +91,7 @@ class Band:
     def run(self, until_ms: int) -> None:
         """Lets time pass."""
         while self.now < START + until_ms * MS:
-            before, self.now = self.now, self.now + TICK_NS
+            before, self.now = self.now, self.now + self.tick_ns
             while self._script and self._script[0].time_ns <= self.now:
                 self._happen(self._script.pop(0), before)
             for plan in self._plans:
@@ -98,7 +100,7 @@ class Band:
             self._plans.clear()
             self._play(self.now, before)
             self.partner.reach(self.now, self.heard)
-            if (self.now - START) // TICK_NS % self.slowness == 0:
+            if (self.now - START) // self.tick_ns % self.slowness == 0:
                 self.partner.step(self.now)
 
     def _happen(self, what: Performed | Timeline | Transport | Action, since: int) -> None:

@@ -10,6 +10,8 @@ from jamd.engine.draft import ENTRY_LEAD_NS
 from jamd.engine.partner import MS, Manners, State
 from jamd.music.events import SUSTAIN, Answered
 from jamd.music.timeline import Timeline, ns_per_quarter
+from jamd.remi import vocabulary as v
+from jamd.remi.decoder import decode
 from tests.engine.band import START, TICK_NS, Band, act, control, off, on, run
 
 OVER_MS = 7 * 250 + 187 + 500
@@ -111,3 +113,48 @@ def test_an_answer_whose_first_note_comes_a_little_before_its_beat_has_begun_wit
     cut.run(first_ms + 500)
     cut.check()
     cut.check_heard()
+
+
+# ---- an entry that is waited for -----------------------------------------------------------------------------
+
+
+def waited_for(seed: int) -> Band:
+    """A phrase that a word ends, before anything was drafted."""
+    played = band(seed=seed)
+    played.give(act(1940, "end_turn"))
+    return played
+
+
+def test_it_comes_in_with_the_first_note_that_stands_and_the_others_of_its_slot_follow() -> None:
+    chords = 0
+    for seed in range(1, 41):
+        played = waited_for(seed)
+        played.run(6500)
+        notes, _ = decode(played.answered())
+        entry = [note for note in notes if note.onset - notes[0].onset < v.SLOT_TICKS // 2]
+        heard = played.note_ons[: len(entry)]
+        assert played.whats("plan")[0].facts["notes"] == 1
+        assert sorted(note.pitch for note in entry) == sorted(note.number for note in heard)
+        assert heard[-1].time_ns - heard[0].time_ns <= 2 * len(entry) * TICK_NS
+        played.check_heard()
+        chords += len(entry) > 1
+    assert chords >= 5
+
+
+@given(st.integers(1, 50), st.integers(1, 40), st.integers(1, 5))
+@settings(max_examples=40, deadline=None)
+def test_who_cuts_into_its_first_notes_has_heard_those_that_sounded(seed: int, after_ms: int, slowness: int) -> None:
+    def begun() -> Band:
+        played = waited_for(seed)
+        played.tick_ns, played.slowness = MS, slowness
+        return played
+
+    whole, cut = begun(), begun()
+    whole.run(2200)
+    first_ms = (whole.note_ons[0].time_ns - START) // MS
+    cut.give(on(first_ms + after_ms, 90), off(first_ms + after_ms + 100, 90))
+    cut.run(first_ms + 200)
+    cut.tick_ns = TICK_NS
+    cut.check()
+    cut.check_heard()
+    cut.check_silence()

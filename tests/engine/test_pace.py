@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jamd.engine.budget import FIRST_TOKENS, HOPS_MS
+from jamd.engine.budget import HOPS_MS, SLOT_TOKENS
 from jamd.engine.pace import BEGIN_TOKENS, LEAST_NS, LONGEST_TOKEN_NS, MOST_NS, MS, Estimate, Pace
 from jamd.engine.partner import Manners
 from jamd.midi.player import TOLERANCE_NS
@@ -31,13 +31,19 @@ def test_before_anything_was_made_the_margin_is_sixty_milliseconds() -> None:
 
 
 def test_steady_work_brings_the_margin_to_what_it_takes() -> None:
-    steady = int((HOPS_MS + (BEGIN_TOKENS + FIRST_TOKENS) * 1.5) * MS)
+    steady = int((HOPS_MS + (BEGIN_TOKENS + SLOT_TOKENS) * 1.5) * MS)
     assert steady <= paced(*[6.0] * 200).margin_ns < steady * 1.01
 
 
 def test_a_slower_machine_has_a_longer_margin() -> None:
     margins = [paced(*[ms] * 50).margin_ns for ms in (4.0, 8.0, 16.0, 32.0)]
     assert margins == sorted(set(margins))
+
+
+def test_notes_are_played_one_by_one_only_where_they_are_made_so_fast_that_nobody_hears_it() -> None:
+    assert Pace().by_note and paced(*[12.0] * 100).by_note
+    assert not paced(*[24.0] * 100).by_note
+    assert not paced(*[2.0, 30.0] * 50).by_note
 
 
 def test_work_that_wavers_has_a_longer_margin_than_steady_work_of_the_same_mean() -> None:
