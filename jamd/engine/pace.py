@@ -63,7 +63,7 @@ class Pace:
     @property
     def by_note(self) -> bool:
         """Whether the notes of a slot may be played as they are made, and be heard as struck together."""
-        return self.time_for(NEXT_TOKENS) <= ROLLED_MS * MS
+        return NEXT_TOKENS * self._token.mean <= ROLLED_MS * MS
 
     @property
     def margin_ns(self) -> int:

@@ -62,7 +62,7 @@ def test_of_one_model_eight_bits_come_after_single_precision_and_play_where_that
     assert [c.title for c in order] == ["long", "quick", "small"]
     speeds = {"long": Speed(5.0, 1.0, 5.0), "quick": Speed(1.0, 1.0, 5.0)}
     assert title(choose(order, 30, lambda c: speeds[c.title])) == "quick"
-    assert title(choose(order, 50, lambda c: speeds[c.title])) == "long"
+    assert title(choose(order, 110, lambda c: speeds[c.title])) == "long"
 
 
 def test_the_response_is_the_hops_the_tail_and_the_tokens_of_the_first_note() -> None:
@@ -71,19 +71,19 @@ def test_the_response_is_the_hops_the_tail_and_the_tokens_of_the_first_note() ->
 
 
 def test_a_model_that_rolls_its_chords_answers_when_all_of_the_first_stands() -> None:
-    assert Speed(5.1, 2.0, 9.0).response_ms == HOPS_MS + 2.0 + SLOT_TOKENS * 5.1
+    assert Speed(3.4, 2.0, 9.0).response_ms == HOPS_MS + 2.0 + SLOT_TOKENS * 3.4
 
 
 def test_the_largest_that_keeps_the_budget_plays() -> None:
     steps = {"large": 5.0, "long": 3.0, "small": 1.0}
-    assert title(chosen(steps, 50)[0]) == "large"
+    assert title(chosen(steps, 110)[0]) == "large"
     assert title(chosen(steps, 30)[0]) == "long"
     assert title(chosen(steps, 20)[0]) == "small"
 
 
 def test_what_is_left_for_it_is_told_with_what_it_would_need() -> None:
     choice, _ = chosen({"large": 5.0, "long": 3.0, "small": 1.0}, 20)
-    assert [str(needs) for needs in choice.left] == ["large needs 32 ms", "long needs 22 ms"]
+    assert [str(needs) for needs in choice.left] == ["large needs 107 ms", "long needs 22 ms"]
 
 
 def test_a_model_that_somebody_names_comes_before_larger_ones_while_it_keeps_the_budget() -> None:
@@ -104,13 +104,13 @@ def test_a_model_that_would_fall_behind_the_music_does_not_play_whatever_the_bud
 
 
 def test_the_refusal_names_the_quickest_and_a_budget_that_it_keeps() -> None:
-    steps = {"large": 5.0, "long": 4.9, "small": 4.0}
+    steps = {"large": 5.0, "long": 4.9, "small": 3.0}
     with pytest.raises(ModelError) as error:
         chosen(steps, 20)
-    quickest = "small needs 27 ms, the quickest of 3 models at hand."
+    quickest = "small needs 22 ms, the quickest of 3 models at hand."
     assert error.value.message == f"no model keeps a budget of 20 ms here: {quickest}"
-    assert "--budget-ms 30 or more" in error.value.hint and "--mem-len" in error.value.hint
-    assert title(chosen(steps, 30)[0]) == "small"
+    assert "--budget-ms 25 or more" in error.value.hint and "--mem-len" in error.value.hint
+    assert title(chosen(steps, 25)[0]) == "small"
 
 
 def test_where_even_the_quickest_falls_behind_the_refusal_offers_no_larger_budget_but_to_do_without() -> None:

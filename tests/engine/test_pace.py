@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jamd.engine.budget import HOPS_MS, SLOT_TOKENS
+from jamd.engine.budget import HOPS_MS, SLOT_TOKENS, Speed
 from jamd.engine.pace import BEGIN_TOKENS, LEAST_NS, LONGEST_TOKEN_NS, MOST_NS, MS, Estimate, Pace
 from jamd.engine.partner import Manners
 from jamd.midi.player import TOLERANCE_NS
@@ -41,9 +41,10 @@ def test_a_slower_machine_has_a_longer_margin() -> None:
 
 
 def test_notes_are_played_one_by_one_only_where_they_are_made_so_fast_that_nobody_hears_it() -> None:
-    assert Pace().by_note and paced(*[12.0] * 100).by_note
-    assert not paced(*[24.0] * 100).by_note
-    assert not paced(*[2.0, 30.0] * 50).by_note
+    for step_ms in (1.0, 3.3, 3.4, 9.0):
+        told = Speed(step_ms, 0.0, 0.0).response_ms - HOPS_MS
+        assert paced(*[4 * step_ms] * 200).by_note == (told < SLOT_TOKENS * step_ms)
+        assert Pace(int(step_ms * MS)).by_note == (step_ms < 3.35)
 
 
 def test_work_that_wavers_has_a_longer_margin_than_steady_work_of_the_same_mean() -> None:
