@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from jamd.engine.exchanges import Past
 from jamd.engine.improviser import Answer
+from jamd.engine.pace import LEAST_NS
 from jamd.music.events import LogEntry, Performed
 from jamd.music.note import Note, Pedal
 from jamd.music.plan import Plan, PlannedNote, PlannedPedal
@@ -15,6 +17,21 @@ from jamd.remi.encoder import Encoder
 
 ENTRY_LEAD_NS = 2_000_000
 """From the plan to its first note at the soonest: the wire looks for plans every half millisecond."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A note or pedal that was planned."""
+
+    due_ns: int
+    off_ns: int
+    event: Note | Pedal
+
+    def planned(self) -> PlannedNote | PlannedPedal:
+        """As the wire is told."""
+        if isinstance(self.event, Pedal):
+            return PlannedPedal(self.due_ns, self.event.down)
+        return PlannedNote(self.due_ns, self.off_ns, self.event.pitch, self.event.velocity)
 
 
 @dataclass(slots=True)
@@ -40,7 +57,7 @@ class Draft:
     """Whether it stops when the performer plays."""
     ended_ns: int = 0
     """The end of the phrase, where the answer begins then or as soon as it can; 0: it begins where beats say."""
-    ends_ns: int | None = None
+    ends_tick: int | None = None
     """No note sounds longer; None: as long as it says."""
     waiting: list[Note | Pedal] = field(default_factory=list)
     """Made, not yet planned."""
@@ -48,8 +65,10 @@ class Draft:
     """What came in since: it stands after the answer in the log."""
     end_ns: int = 0
     """When all that is planned has ended."""
-    placed: dict[tuple[int, int], int] = field(default_factory=dict)
-    """Onsets (ticks) of planned notes by due instant and pitch."""
+    placed: list[Placed] = field(default_factory=list)
+    """What is planned, and what was."""
+    moved: bool = False
+    """Whether the beats have moved since: what is planned is placed anew."""
     left_out: set[tuple[int, int]] = field(default_factory=set)
     """Onset and pitch of notes that were not played: they would have come too late, or were cut off."""
     by_note: bool = False
@@ -87,22 +106,44 @@ class Draft:
         """True if its first note has been due by then."""
         return self.planned and self.begin_ns is not None and self.begin_ns <= time_ns
 
+    def move(self, timeline: Timeline) -> None:
+        """The beats are elsewhere from now on."""
+        self.timeline, self.moved = timeline, self.planned
+
     def plan(self, heard: int, known_ns: int, now: int) -> Plan | None:
         """What stands complete, placed in time; None where nothing new does. The first plan fixes the entry.
 
         It knows of `heard` note-ons, and of all that was performed up to `known_ns`.
         """
+        anew_ns = self._recalled(now + LEAST_NS) if self.moved else None
         complete = self._complete()
-        if not complete:
+        if not complete and anew_ns is None:
             return None
         if self.begin_ns is None:
             self.begin_ns = max(self.over_ns, now + ENTRY_LEAD_NS)
             self.timeline = replace(self.timeline, time_ns=self.begin_ns, tick=min(map(tick_of, complete)))
             self.entry_tick = None if self._finished() else self.answer.tick
         self.waiting = [e for e in self.waiting if e not in complete]
-        plan = self._placed(complete, heard, now + ENTRY_LEAD_NS)
-        self.begin_ns = min(self.begin_ns, plan.from_ns)  # a first note may come a little before its beat
-        return replace(plan, over_ns=self.ended_ns, known_ns=known_ns)
+        placed = [self._place(event, now + ENTRY_LEAD_NS, anew_ns or 0) for event in complete]
+        self.entered_ns = max([self.entered_ns, *(p.due_ns for p in placed if self._enters(p.event))])
+        self.placed += placed
+        self.end_ns = max((p.off_ns for p in self.placed), default=self.end_ns)
+        from_ns = min(p.due_ns for p in placed) if anew_ns is None else anew_ns
+        if self.begin_ns >= from_ns:  # a first note may come a little before its beat
+            self.begin_ns = min((p.due_ns for p in self.placed), default=from_ns)
+        yields, over_ns = self.yields, self.ended_ns
+        plan = Plan(heard, from_ns, final=self.answer.done, yields=yields, over_ns=over_ns, known_ns=known_ns)
+        planned = [p.planned() for p in placed]
+        notes = tuple(event for event in planned if isinstance(event, PlannedNote))
+        return replace(plan, notes=notes, pedals=tuple(event for event in planned if isinstance(event, PlannedPedal)))
+
+    def _recalled(self, from_ns: int) -> int | None:
+        """What is due from an instant on waits again; the instant, or None where nothing does."""
+        self.moved = False
+        back = [placed for placed in self.placed if placed.due_ns >= from_ns]
+        self.placed = [placed for placed in self.placed if placed.due_ns < from_ns]
+        self.waiting[:0] = [placed.event for placed in back]
+        return from_ns if back else None
 
     def _complete(self) -> list[Note | Pedal]:
         """What can be planned; of the slot that is being written only what the performer waits for."""
@@ -127,33 +168,27 @@ class Draft:
 
     def miss(self, due_ns: int, pitch: int) -> None:
         """A planned note was left out by the player."""
-        if (due_ns, pitch) in self.placed:
-            self.left_out.add((self.placed[due_ns, pitch], pitch))
+        due = [p.event for p in self.placed if p.due_ns == due_ns]
+        self._leave_out(event for event in due if isinstance(event, Note) and event.pitch == pitch)
 
     def stopped(self, time_ns: int) -> int:
         """It ends at an instant, with what is due then left out; the tick that it was heard to."""
-        self.left_out |= {(onset, pitch) for (due_ns, pitch), onset in self.placed.items() if due_ns >= time_ns}
-        self.left_out |= {(event.onset, event.pitch) for event in self.waiting if isinstance(event, Note)}
+        self._leave_out(p.event for p in self.placed if p.due_ns >= time_ns)
+        self._leave_out(self.waiting)
         return self.timeline.tick_at(time_ns - 1) + 1
 
-    def _placed(self, events: list[Note | Pedal], heard: int, soonest_ns: int) -> Plan:
+    def _leave_out(self, events: Iterable[Note | Pedal]) -> None:
+        self.left_out |= {(event.onset, event.pitch) for event in events if isinstance(event, Note)}
+
+    def _place(self, event: Note | Pedal, soonest_ns: int, anew_ns: int) -> Placed:
         at = self.timeline.time_at
-        notes, pedals = [], []
-        for event in events:
-            due_ns = max(at(tick_of(event)), self.entered_ns + 1)
-            if self._enters(event):
-                due_ns = max(due_ns, soonest_ns)
-            if isinstance(event, Pedal):
-                pedals.append(PlannedPedal(due_ns, event.down))
-            else:
-                off_ns = at(event.onset + event.duration) + due_ns - at(event.onset)
-                off_ns = off_ns if self.ends_ns is None else min(off_ns, self.ends_ns)
-                notes.append(PlannedNote(due_ns, off_ns, event.pitch, event.velocity))
-                self.placed[due_ns, event.pitch] = event.onset
-        dues = [n.due_ns for n in notes] + [p.due_ns for p in pedals]
-        self.entered_ns = max(dues) if any(map(self._enters, events)) else self.entered_ns
-        self.end_ns = max(self.end_ns, *dues, *(n.off_ns for n in notes))
-        return Plan(heard, min(dues), tuple(notes), tuple(pedals), self.answer.done, self.yields)
+        due_ns = max(at(tick_of(event)), self.entered_ns + 1, anew_ns)
+        if self._enters(event):
+            due_ns = max(due_ns, soonest_ns)
+        if isinstance(event, Pedal):
+            return Placed(due_ns, due_ns, event)
+        off_ns = due_ns + at(event.onset + event.duration) - at(event.onset)
+        return Placed(due_ns, off_ns if self.ends_tick is None else min(off_ns, at(self.ends_tick)), event)
 
 
 def tick_of(event: Note | Pedal) -> int:

@@ -144,7 +144,7 @@ class Trade(Turns):
             out_ns=begin_ns - OUT_NS,
             yields=False,
         )
-        draft.ends_ns = core.timeline.time_at(end)
+        draft.ends_tick = end
         self._onsets.clear()
         return True
 
@@ -196,7 +196,8 @@ class Trade(Turns):
         tick = max(min(tick, old.opening.end_tick if old.done else old.tick), begin)
         groups = kept(old.ids, old.opening.place, tick)
         core.improviser.take_back()
-        core.play(Plan(core.heard, draft.timeline.time_at(tick - HALF_SLOT), yields=False))
+        from_ns = draft.timeline.time_at(tick - HALF_SLOT)
+        core.play(Plan(core.heard, from_ns, yields=False))
         core.tell(now, "mended", from_ns=draft.timeline.time_at(tick))
 
         def opening(place: Place, _: Timeline) -> Opening:
@@ -208,8 +209,9 @@ class Trade(Turns):
 
         new = self.begin(draft.over_ns, draft.begin_ns, now, opening, out_ns=draft.out_ns, yields=False)
         new.waiting = [event for event in draft.waiting if tick_of(event) < tick]
-        new.later, new.end_ns, new.ends_ns = draft.later, draft.end_ns, draft.ends_ns
-        new.placed, new.left_out = draft.placed, draft.left_out
+        new.later, new.ends_tick, new.end_ns = draft.later, draft.ends_tick, draft.end_ns
+        new.placed, new.moved = [placed for placed in draft.placed if placed.due_ns < from_ns], draft.moved
+        new.left_out = draft.left_out
 
     def _opening(self, place: Place, tick: int, end_tick: int) -> Opening:
         return replace(self.opening(place, tick, end_tick), ring=0, downbeat=tick)

@@ -69,7 +69,7 @@ class Turns(ABC):
             self.disturbed(self.draft, entry)
         if isinstance(entry, Timeline):
             if self.draft is not None:
-                self.draft.timeline = entry
+                self.draft.move(entry)
         else:
             if is_note_on(entry):
                 self.struck(entry.time_ns)
