@@ -141,7 +141,7 @@ def test_a_line_says_its_figure_and_whether_it_fits_the_budget() -> None:
 
 def test_what_is_more_than_it_should_be_is_said_with_what_it_should_be() -> None:
     told = found()
-    assert table(told).count("good") == 12
+    assert table(told).count("good") == 13
     told["lateness"]["python"] = {"n": 8, "p50": 0.2, "p99": 2.0, "max": 9.0}
     told["hour"]["late_by_early"] = 1.2
     assert line("lateness beside Python", told).endswith("more than 1 ms")
@@ -165,3 +165,11 @@ def test_more_bytes_than_are_read_at_once_take_their_part_longer() -> None:
     clock = count()  # goes on by a millisecond whenever somebody looks
     small, large = (Reader(times * ENOUGH).ms(lambda: next(clock) / 1e3) for times in (1, 3))
     assert (round(small, 6), round(large, 6)) == (1.0, 3.0)
+
+
+def test_every_line_has_a_verdict() -> None:
+    lines = table(found()).splitlines()
+    assert [line for line in lines if len(re.split(r"\s{2,}", line.strip())) < 3] == []
+    grown = found()
+    grown["hour"] |= {"memory_late_mib": 40.0}
+    assert line("memory then", grown).endswith("it grows")
