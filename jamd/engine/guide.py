@@ -62,6 +62,7 @@ class Guide:
         self.chart = chart
         self._hand = LeftHand(split) if split is not None else None
         self._told: int | None = None  # the tick up to which the log has been told of the chart
+        self._said: str | None = None  # the chord that it was told last
 
     @property
     def live(self) -> bool:
@@ -83,8 +84,11 @@ class Guide:
         now = timeline.tick_at(watermark_ns)
         begun, self._told = self._told, now
         if begun is None:
-            return [Charted(watermark_ns, self.chart.on(timeline).at(now).name)]
-        return charted(self.chart, timeline, begun, now)
+            entries = [Charted(watermark_ns, self.chart.on(timeline).at(now).name)]
+        else:
+            entries = charted(self.chart, timeline, begun, now, self._said)
+        self._said = entries[-1].chord if entries else self._said
+        return entries
 
     def let_go(self, time_ns: int) -> list[Performed]:
         """The events that let go of the left hand's keys."""

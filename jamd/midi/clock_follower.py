@@ -59,7 +59,11 @@ class ClockFollower:
     def song_start(self) -> int | None:
         """The Timeline's tick at song position 0; None where that is not known, or nothing rolls."""
         known = self._origin is not None and self.follows and self.rolling
-        return self._offset + TICKS * (self._origin or 0) if known else None
+        return self._bar_1 if known else None
+
+    def comes(self, now: int) -> bool:
+        """True while its clocks come, and are followed."""
+        return self.follows and not self._silent(now)
 
     @property
     def bpm(self) -> float:
@@ -87,11 +91,20 @@ class ClockFollower:
 
     def watch(self, now: int) -> bool:
         """True when the clock has just been lost. Its last tempo goes on."""
-        line = self._pulse.line
-        if line is None or self._last_ns is None or self.lost or self.rolling is False:
+        if self.lost or self.rolling is False:
             return False
-        self.lost = now - self._last_ns > LOST * line.period_ns
+        self.lost = self._silent(now)
         return self.lost
+
+    def _silent(self, now: int) -> bool:
+        """Whether clocks have not come for a while."""
+        line = self._pulse.line
+        return line is not None and self._last_ns is not None and now - self._last_ns > LOST * line.period_ns
+
+    @property
+    def _bar_1(self) -> int:
+        """The Timeline's tick at song position 0; where nobody said it, at the source's first clock."""
+        return self._offset + TICKS * (self._origin or 0)
 
     def _stop(self, now: int) -> list[Timeline | Transport]:
         self._starts = False
@@ -114,9 +127,8 @@ class ClockFollower:
         return [timeline, *said] if timeline else [*said]
 
     def _count(self, now: int) -> None:
-        pulse, last_ns, self._last_ns = self._pulse, self._last_ns, now
-        away = pulse.line is not None and last_ns is not None and now - last_ns > LOST * pulse.line.period_ns
-        if away and not self._starts:
+        pulse, silent, self._last_ns = self._pulse, self._silent(now), now
+        if silent and not self._starts:
             pulse.come_back(now)
         self.lost = False
         pulse.tick(now, anew=self._starts)
@@ -131,20 +143,22 @@ class ClockFollower:
         if self._timeline is None and line.doubt_ns(self._pulse.number + PER_QUARTER) > SURE_NS:
             return None
         if holds is None:
-            self._offset = -TICKS * (self._origin or 0)
+            self._offset = -TICKS * (self._origin or 0)  # bar 1 is at tick 0
             return self._make(Timeline(now, self._tick(line, now), 1, self._metre, 0), line, now, LEAN)
         if holds is not self._timeline:
             return self._make(self._take_over(holds, line, now), line, now, LEAN)
         if moved and not self._stands(holds, line, now):
             self._offset = holds.tick_at(now) - TICKS * self._pulse.number  # a bar line now is on this very tick
             return self._make(self._moved(holds, now), line, now, LEAN)
+        if moved and holds.downbeat != self._bar_1:  # its lines stand, only another of them begins bar 1
+            self._timeline = self._moved(holds, now)
+            return self._timeline
         return self._correct(holds, line, now)
 
     def _stands(self, holds: Timeline, line: Line, now: int) -> bool:
         """True if its bar lines are where the source has them."""
-        if abs(self._away_ns(holds, line, now)) > line.period_ns:
-            return False
-        return (self._offset + TICKS * (self._origin or 0) - holds.downbeat) % self._metre.ticks == 0
+        near = abs(self._away_ns(holds, line, now)) <= line.period_ns
+        return near and (self._bar_1 - holds.downbeat) % self._metre.ticks == 0
 
     def _correct(self, holds: Timeline, line: Line, now: int) -> Timeline | None:
         if self._settle_ns is not None and now >= self._settle_ns:
@@ -170,8 +184,8 @@ class ClockFollower:
         return self._moved(holds, now)
 
     def _moved(self, holds: Timeline, now: int) -> Timeline:
-        """The bar lines are where the source has them."""
-        return holds.successor(now, metre=self._metre, downbeat=self._offset + TICKS * (self._origin or 0))
+        """The bar lines are where the source has them, and bar 1 begins at its song position 0."""
+        return holds.successor(now, metre=self._metre, downbeat=self._bar_1)
 
     def _make(self, timeline: Timeline, line: Line, now: int, quarters: int) -> Timeline:
         """The Timeline at the tempo at which it meets the source in so many quarters."""

@@ -138,10 +138,13 @@ def beats_of(metre: Metre) -> int:
     return -(-metre.ticks // metre.beat_ticks)
 
 
-def charted(chart: Chart, timeline: Timeline, from_tick: int, to_tick: int) -> list[Charted]:
-    """What the log says of a chart from one tick up to another: an entry where the chord is another than before."""
+def charted(chart: Chart, timeline: Timeline, from_tick: int, to_tick: int, before: str | None = None) -> list[Charted]:
+    """What the log says of a chart from one tick up to another: an entry where the chord is another than before.
+
+    `before` is the one that it said last, where that may have been on another Timeline.
+    """
     changes = chart.on(timeline)
-    entries, before = [], changes.at(from_tick - 1).name
+    entries, before = [], before or changes.at(from_tick - 1).name
     for beat in changes.beats(from_tick, to_tick):
         if beat.symbol.name != before:
             before = beat.symbol.name

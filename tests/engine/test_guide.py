@@ -35,6 +35,12 @@ def test_the_log_is_told_of_a_chart_as_it_goes_by() -> None:
     ]  # fmt: skip
 
 
+def test_where_the_bars_are_counted_anew_the_log_is_told_the_chord_that_holds() -> None:
+    guide, anew = Guide(Chart.parse("C | F | G | C"), None), TIMELINE.successor(4000 * MS, downbeat=2 * 1920)
+    told = [entry for ms in range(0, 5000, 10) for entry in guide.reach(ms * MS, TIMELINE if ms < 4000 else anew)]
+    assert [(entry.time_ns // MS, entry.chord) for entry in told] == [(0, "C:maj"), (2000, "F:maj"), (4000, "C:maj")]
+
+
 def test_a_left_hand_names_its_chord_when_all_its_keys_are_down() -> None:
     guide = Guide(None, 48)
     for event in (on(1000, 36), on(1010, 43), on(1025, 40), on(1000, 72)):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from jamd.midi.clock_follower import ClockFollower
 from jamd.midi.clock_pulse import Pulse
+from jamd.music.events import Kind, Performed
 from jamd.music.messages import Transport
 from jamd.music.timeline import FOUR_FOUR, Metre, Timeline
 from jamd.remi.encoder import Encoder
@@ -213,10 +214,46 @@ def test_stop_and_continue_go_on_in_the_midst_of_the_bar() -> None:
     assert found.timelines[-1].tick_at(on.meant_ns) - found.song_start == pytest.approx(TICKS * 230, abs=8)
 
 
-def test_a_second_start_on_a_bar_line_needs_no_new_timeline() -> None:
-    plain = follow(with_messages(steady(120, 24), (0, START)))
-    twice = follow(with_messages(steady(120, 24), (0, START), (192, START)))
-    assert twice.timelines == plain.timelines
+def tokens(found: Followed, sent: list[Sent]) -> list[int]:
+    """What somebody who strikes a key on every beat says in the time of its Timelines."""
+    keys = [one.meant_ns + 9 * MS for one in sent if one.number is not None and one.number % 24 == 0]
+    struck = [Performed(time_ns, Kind.NOTE_ON, 60, 80) for time_ns in keys if time_ns >= found.timelines[0].time_ns]
+    ended = [Performed(note.time_ns + 100 * MS, Kind.NOTE_OFF, 60) for note in struck]
+    encoder = Encoder()
+    for entry in sorted([*found.timelines, *struck, *ended], key=lambda entry: entry.time_ns):
+        encoder.feed(entry)
+    return encoder.advance(sent[-1].meant_ns)
+
+
+@pytest.mark.parametrize("messages", [(START,), (song_position(0), CONTINUE)])
+@pytest.mark.parametrize("sigma", [0.0, 2.0])
+def test_a_start_on_a_bar_line_makes_it_bar_1_and_moves_no_line_and_costs_no_token(
+    messages: tuple[bytes, ...], sigma: float
+) -> None:
+    once = with_messages(wobbling(steady(120, 24), normal(sigma)), (0, START))
+    again = with_messages(wobbling(steady(120, 24), normal(sigma)), (0, START), *((192, m) for m in messages))
+    plain, twice = follow(once), follow(again)
+    at = next(one for one in once if one.number == 192)
+    (anew,) = [t for t in twice.timelines if t not in plain.timelines and t.time_ns < at.came_ns + MS]
+    assert abs(song_tick(anew, at.meant_ns)) <= 8 and anew.downbeat == twice.song_start == 8 * 480
+    assert {t.downbeat for t in twice.timelines if t.time_ns >= anew.time_ns} == {anew.downbeat}
+    before = plain.at(at.came_ns)
+    assert (anew.downbeat - before.downbeat) % 1920 == 0 and anew.ns_per_quarter == before.ns_per_quarter
+    assert len(tokens(twice, again)) == len(tokens(plain, once))
+
+
+@pytest.mark.parametrize("messages", [(STOP, CONTINUE), (song_position(48), CONTINUE), (song_position(48),)])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_continue_where_the_song_stands_anyway_makes_no_timeline(messages: tuple[bytes, ...], seed: int) -> None:
+    sent = wobbling(steady(120, 24), normal(2.0, seed))
+    plain = follow(with_messages(sent, (0, START)))
+    found = follow(with_messages(sent, (0, START), *((288, message) for message in messages)))
+    assert found.timelines == plain.timelines and found.song_start == plain.song_start
+
+
+def test_a_clock_that_went_on_for_whole_bars_while_stopped_goes_on_in_the_bar_where_it_stopped() -> None:
+    found = follow(with_messages(steady(120, 24), (0, START), (96, STOP), (288, CONTINUE)))
+    assert found.timelines[-1].downbeat == found.song_start == 2 * 1920
 
 
 def test_a_stop_that_nobody_started_is_told_and_continue_without_a_position_moves_no_bar() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from jamd.errors import ConfigError
 from jamd.music.charts import Chart, beats_of, chart_file, charted
+from jamd.music.events import Charted
 from jamd.music.timeline import FOUR_FOUR, Metre, Timeline
 
 MS = 1_000_000
@@ -124,3 +125,10 @@ def test_the_log_tells_every_change_once_however_it_is_asked(start: int, steps: 
     assert pieces == whole
     assert all(a.chord != b.chord for a, b in pairwise(whole))
     assert all(chart.on(timeline).at(timeline.tick_at(entry.time_ns)).name == entry.chord for entry in whole)
+
+
+def test_a_chart_that_begins_anew_on_another_timeline_is_told_even_where_its_last_bar_is_like_its_first() -> None:
+    chart, anew = Chart.parse("C | F | G | C"), Timeline(0, 0, 500 * MS, downbeat=2 * 1920)
+    assert charted(chart, anew, 3840, 3841) == []
+    (entry,) = charted(chart, anew, 3840, 3841, "F:maj")  # which was told of the bar before
+    assert entry == Charted(anew.time_at(3840), "C:maj")
