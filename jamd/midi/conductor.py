@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from jamd.midi.clock_follower import ClockFollower
-from jamd.midi.clock_tap import Tapper
+from jamd.midi.clock_tap import FEWEST, Tapper
 from jamd.midi.messages import MessageReader
 from jamd.midi.port_types import Clock, InputPort, NullInput
 from jamd.music.messages import Report, Resumed, Transport
@@ -80,9 +80,14 @@ class Conductor:
             self._hear(message, now)
 
     def tap(self, now: int) -> None:
-        """The performer taps the beat. Taps count where nobody's clock does."""
+        """The performer taps the beat. Taps count where no clock of anybody's comes, and no file is played."""
         beats = self._tapper.tap(now)
-        if beats is None or self._follower.follows or self._quiet:
+        waits = self.timeline is None and bool(self._later)  # for the fixed tempo's first beat
+        if beats is None or self._quiet or waits:
+            return
+        if self._follower.comes(now) or not isinstance(self._file, NullInput):
+            if self._tapper.beats == FEWEST - 1:  # once for a run of them
+                self._report(Report(now, "ignored", {"action": "tap", "why": "taps do not count: a clock is followed"}))
             return
         holds, metre = self.timeline or self._brain, self._tempo.metre
         quarter_ns = round(NS_PER_MINUTE / beats * TICKS_PER_QUARTER / metre.beat_ticks)
@@ -92,9 +97,8 @@ class Conductor:
         beat = holds.metre.beat_ticks
         off = (holds.tick_at(now) - holds.downbeat + beat // 2) % beat - beat // 2  # its nearest beat is so far behind
         leaning = holds.successor(now, ns_per_quarter=round(quarter_ns * LEAN * beat / (LEAN * beat - off)))
-        self._say(leaning)
         meets_ns = leaning.time_at(leaning.tick + LEAN * beat - off)
-        self._later = [leaning.successor(meets_ns, ns_per_quarter=quarter_ns)]
+        self._say(leaning, leaning.successor(meets_ns, ns_per_quarter=quarter_ns))
 
     def play(self) -> None:
         """The performer plays: without a Timeline the brain makes one now."""
@@ -109,6 +113,8 @@ class Conductor:
         if known is not None and self.timeline is None and self._brain is None:
             self.told(known)  # a predecessor of this wire made it, or the brain
         first, self._ready = not self._ready, True
+        if first and not self._tempo.goes_on:
+            self._judge_count_in(now)
         if first and self._fixed and self._tempo.goes_on:
             self.timeline = self._brain
         elif first and self._fixed:
@@ -179,9 +185,13 @@ class Conductor:
             self.count_in = None
             self._report(Report(now, "clock", {"bpm": round(follower.bpm, 1)}))
 
-    def _say(self, timeline: Timeline) -> None:
+    def _say(self, timeline: Timeline, *later: Timeline) -> None:
+        """It holds, and `later` what follows it by itself; a song that is to begin does so on its bar 1 as before."""
         self.timeline = timeline
-        self._later = [entry for entry in self._later if isinstance(entry, Transport)]
+        begun = list[Timeline | Transport](later)
+        if self._song is not None and any(isinstance(entry, Transport) for entry in self._later):
+            begun.append(Transport(timeline.time_at(self._song), True))
+        self._later = sorted(begun, key=lambda entry: entry.time_ns)
         self._said.append(timeline)
         self._report(Report(timeline.time_ns, "tempo", {"bpm": round(timeline.bpm, 3)}))
 
@@ -194,6 +204,12 @@ class Conductor:
         needed = tempo.bpm > 0 and (tempo.count_in > 0 or tempo.send)
         return needed and isinstance(self._file, NullInput) and not self._follower.follows
 
+    def _judge_count_in(self, now: int) -> None:
+        """A count-in that nobody will hear is told."""
+        if self._tempo.count_in and not self._tempo.bpm and isinstance(self._file, NullInput):
+            why = "there is no count-in: it needs a bpm, or a file to play"
+            self._report(Report(now, "ignored", {"setting": "count_in", "why": why}))
+
     def _begin(self, entry: Timeline | Transport, now: int) -> None:
         if isinstance(entry, Transport):
             self._said.append(entry)
@@ -204,9 +220,9 @@ class Conductor:
 
     def _begin_bar_1(self, timeline: Timeline, now: int) -> None:
         """The fixed tempo: bar 1 comes after the count-in."""
-        tick = self._brain.tick_at(now) if self._brain else 0
-        timeline, bars = replace(timeline, time_ns=now, tick=tick, downbeat=tick), self._tempo.count_in
-        self._say(timeline)
+        tick, bars = self._brain.tick_at(now) if self._brain else 0, self._tempo.count_in
         self._song = tick + bars * timeline.metre.ticks
+        timeline = replace(timeline, time_ns=now, tick=tick, downbeat=self._song)
+        self._say(timeline)
         self.count_in = (timeline, bars, self._song) if bars else None
         self._later = [Transport(timeline.time_at(self._song), True)]

@@ -28,6 +28,11 @@ class CountIn:
         """Clicks so many bars long, which end at the tick `end`."""
         self._timeline, self._tick, self._end = timeline, end - bars * timeline.metre.ticks, end
 
+    def follow(self, timeline: Timeline) -> None:
+        """The Timeline that holds: taps may have changed the tempo."""
+        if self._timeline is not None:
+            self._timeline = timeline
+
     @property
     def due(self) -> int | None:
         """When `play` has something to send; None: never."""

@@ -33,6 +33,8 @@ class Metronome:
             self._clicks.stop()
             if conductor.count_in is not None:
                 self._clicks.begin(*conductor.count_in)
+        if conductor.timeline is not None:
+            self._clicks.follow(conductor.timeline)
         if self._clock is not None:
             self._clock.follow(conductor.timeline, conductor.song, now)
             self._clock.play(now)

@@ -11,10 +11,22 @@ import pytest
 from jamd.midi.conductor import LEAD_NS, Conductor, Tempo
 from jamd.midi.file_ports import FileInput
 from jamd.midi.smf import MidiLog
+from jamd.music.charts import Chart
 from jamd.music.messages import Report, Resumed, Transport
 from jamd.music.timeline import Metre, Timeline
 from jamd.remi.encoder import Encoder
-from tests.midi.clock_sources import CLOCK, START, STOP, Sent, normal, song_tick, steady, with_messages, wobbling
+from tests.midi.clock_sources import (
+    CLOCK,
+    CONTINUE,
+    START,
+    STOP,
+    Sent,
+    normal,
+    song_tick,
+    steady,
+    with_messages,
+    wobbling,
+)
 from tests.midi.doubles import MS, ScriptedInput
 
 SECOND = 1000 * MS
@@ -76,7 +88,7 @@ def test_a_count_in_has_a_timeline_before_anybody_plays_and_bar_1_follows_it() -
     podium.run(6000, from_ms=1000)
     begin = SECOND + LEAD_NS
     bar_1 = begin + 3 * SECOND
-    assert podium.said == [Timeline(begin, 0, 500 * MS, Metre(3, 4)), Transport(bar_1, True)]
+    assert podium.said == [Timeline(begin, 0, 500 * MS, Metre(3, 4), 2 * 1440), Transport(bar_1, True)]
     assert podium.conductor.count_in == (podium.timelines[0], 2, 2 * 1440)
     assert podium.conductor.song == 2 * 1440
 
@@ -106,7 +118,26 @@ def test_a_performer_who_plays_before_the_count_in_begins_is_not_contradicted() 
     podium.conductor.told(own)
     podium.run(6000, from_ms=2001)
     (fixed,) = podium.timelines
-    assert continuous(own, fixed) and fixed.downbeat == fixed.tick
+    assert continuous(own, fixed) and fixed.downbeat == fixed.tick + BAR
+
+
+@pytest.mark.parametrize("bars", [0, 1, 2, 5])
+def test_a_chart_begins_with_the_bar_behind_the_count_in(bars: int) -> None:
+    chart = Chart.parse("C | F | G | Am")
+    podium = Podium(Tempo(120, count_in=bars, send=True))
+    podium.greet()
+    podium.run(12_000)
+    (timeline,), bar_1 = podium.timelines, podium.conductor.song
+    assert bar_1 == timeline.tick + bars * BAR
+    assert [chart.on(timeline).at(bar_1 + bar * BAR).text for bar in range(-1, 4)] == ["Am", "C", "F", "G", "Am"]
+
+
+@pytest.mark.parametrize("setting", [Tempo(count_in=2), Tempo(90, count_in=2), Tempo(count_in=2, goes_on=True)])
+def test_a_count_in_that_nobody_will_hear_is_told_once(setting: Tempo) -> None:
+    podium = Podium(setting)
+    podium.greet()
+    podium.greet()
+    assert podium.whats == ["ignored"] * (not setting.bpm and not setting.goes_on)
 
 
 def test_a_clock_that_comes_takes_over_from_a_fixed_tempo_and_ends_its_count_in() -> None:
@@ -241,13 +272,68 @@ def test_in_six_eight_a_tap_is_a_dotted_quarter() -> None:
     assert podium.timelines[0].bpm == pytest.approx(150)
 
 
-def test_while_somebodys_clock_is_followed_taps_do_not_count() -> None:
+def test_while_somebodys_clock_is_followed_taps_do_not_count_and_that_is_told_once() -> None:
     podium = Podium()
     podium.greet()
     podium.run(5000, source(quarters=8))
     said = len(podium.timelines)
-    tapped(podium, 5100, 5400, 5700)
-    assert len(podium.timelines) == said
+    tapped(podium, 5100, 5300, 5500, 5700)
+    assert len(podium.timelines) == said and podium.whats == ["transport", "clock", "ignored"]
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_who_has_lost_the_clock_can_tap_until_it_is_back(stopped: bool) -> None:
+    podium = Podium()
+    podium.greet()
+    sent = [one for one in source(quarters=44) if not 4 * SECOND < one.came_ns < 14 * SECOND]
+    stop = [Sent(0, 4 * SECOND, STOP)] * stopped
+    podium.run(8000, [*[one for one in sent if one.came_ns < 8 * SECOND], *stop])
+    for ms in range(8000, 14_000, 400):
+        tapped(podium, ms)
+        podium.run(ms + 399, from_ms=ms + 1)
+    tapping = podium.timelines[-1]
+    off = tapping.tick_at(13_600 * MS) % 480
+    assert tapping.bpm == pytest.approx(150, rel=0.01) and min(off, 480 - off) <= 3
+    start = [Sent(0, 14 * SECOND, CONTINUE)] * stopped
+    podium.run(22_000, [*start, *(one for one in sent if one.came_ns >= 14 * SECOND)], from_ms=14_000)
+    assert podium.timelines[-1].bpm == pytest.approx(120, rel=0.01) and continuous(*podium.timelines)
+    assert ("clock_back" in podium.whats) is not stopped
+
+
+@pytest.mark.parametrize("period_ms", [300, 400, 700])
+def test_taps_in_the_count_in_change_its_tempo_and_the_song_begins_on_its_bar_1(period_ms: int) -> None:
+    podium = Podium(Tempo(120, count_in=2))
+    podium.greet()
+    podium.run(1000)
+    for ms in range(1000, 1000 + 5 * period_ms, period_ms):
+        tapped(podium, ms)
+        podium.run(ms + period_ms - 1, from_ms=ms + 1)
+    podium.run(10_000, from_ms=1000 + 5 * period_ms)
+    (roll,) = [entry for entry in podium.said if isinstance(entry, Transport)]
+    last = podium.timelines[-1]
+    assert last.bpm == pytest.approx(60_000 / period_ms, rel=1e-4) and continuous(*podium.timelines)
+    assert roll == Transport(last.time_at(2 * BAR), True) and {t.downbeat for t in podium.timelines} == {2 * BAR}
+    assert podium.conductor.song == 2 * BAR
+
+
+def test_taps_before_the_first_click_do_not_take_the_count_in_away() -> None:
+    podium = Podium(Tempo(120, count_in=1))
+    podium.run(500)
+    tapped(podium, 0, 400)
+    podium.greet(500 * MS)
+    tapped(podium, 800)
+    podium.run(5000, from_ms=801)
+    assert podium.said == [Timeline(SECOND, 0, 500 * MS, downbeat=BAR), Transport(3 * SECOND, True)]
+
+
+def test_a_file_is_played_to_its_own_clock_whoever_taps() -> None:
+    first = Timeline(0, 0, 600 * MS)
+    file = FileInput(MidiLog((first,), 9 * SECOND, 0, 0, 0, 0, 0), "file")
+    podium = Podium(Tempo(), {"file": file})
+    file.start(podium.conductor.lead_in_ns(first, 0))
+    podium.greet()
+    tapped(podium, 1000, 1400, 1800, 2200)
+    assert podium.said == [first] and podium.whats == ["ignored"]
 
 
 # ---- files -----------------------------------------------------------------------------------------------

@@ -62,6 +62,16 @@ def test_a_click_that_would_be_late_is_left_out() -> None:
     assert [at for at, _ in drum.struck] == [960, 1440]
 
 
+def test_clicks_come_to_a_tempo_that_was_tapped_meanwhile_and_none_comes_twice() -> None:
+    drum = Drum()
+    slow = Timeline(0, 0, 480 * MS)
+    drum.clicks.begin(slow, 1, 1920)
+    drum.run(481)
+    drum.clicks.follow(slow.successor(481 * MS, ns_per_quarter=240 * MS))
+    drum.run(3000)
+    assert [round(at) for at, _ in drum.struck] == [0, 480, 720, 960] and drum.ear.silent
+
+
 def test_when_it_is_stopped_the_click_that_sounds_ends() -> None:
     drum = Drum()
     drum.clicks.begin(Timeline(0, 0, 480 * MS), 1, 1920)
