@@ -11,14 +11,15 @@ from jamd.music.scales import SCALES, pitch_class
 _SILENT = frozenset({"N.C.", "N.C", "NC", "n.c.", NO_CHORD})
 _SYMBOL = re.compile(r"(?P<root>[A-G][#b♯♭]?)(?P<rest>.*?)(?:/(?P<bass>[A-G][#b♯♭]?))?")
 _SPELLED = re.compile(rf"(?P<root>[A-G]#?):(?P<quality>{'|'.join(QUALITIES)})")
-_MAJOR = "maj|Maj|MAJ|ma|Ma|MA|M|Δ|△|\\^"
+_MAJOR = "[Mm]ajor|maj|Maj|MAJ|ma|Ma|MA|M(?![iI])|Δ|△|\\^"
 _HEAD = re.compile(
-    rf"(?P<major>{_MAJOR})|(?P<minor>min|Min|MIN|mi|Mi|MI|m|-)|(?P<dim>dim|o(?!m)|°|º)|(?P<half>ø|Ø)"
+    rf"(?P<major>{_MAJOR})|(?P<minor>[Mm]inor|min|Min|MIN|mi|Mi|MI|m|-)|(?P<dim>dim|o(?!m)|°|º)|(?P<half>ø|Ø)"
     r"|(?P<aug>aug|\+)|(?P<dom>dom)"
 )
 _TERM = re.compile(
     rf"(?P<major>{_MAJOR})|sus(?P<sus>[24]?)|add(?P<add>[#b♯♭]?(?:2|4|6|9|11|13))|(?:no|omit)(?P<no>[35])|(?P<alt>alt)"
-    r"|(?P<shift>[#b♯♭+\-](?:5|9|11|13))|(?P<aug>aug|\+)|(?P<number>6/9|69|13|11|[245679])|[(),]"
+    r"|/?(?P<shift>[#b♯♭+\-](?:5|9|11|13))|(?P<aug>aug|\+)|(?:/|(?<=[(,]))(?P<tension>9|11|13)"
+    r"|(?P<number>6/9|69|13|11|[245679])|[(),]"
 )
 _DEGREES = {2: 2, 4: 5, 5: 7, 6: 9, 9: 2, 11: 5, 13: 9}
 _FLATS, _TRIANGLES = "b♭-", "Δ△^"
@@ -144,7 +145,7 @@ class _Reading:
             case "sus":
                 self.third = None
                 self.added.add(2 if value == "2" else 5)
-            case "add":
+            case "add" | "tension":
                 self.added.add(_degree(value))
             case "no":
                 self._leave_out(value)
@@ -160,7 +161,7 @@ class _Reading:
 
     def _make_major(self, sign: str) -> None:
         self.major = True
-        if sign in _TRIANGLES:
+        if sign in _TRIANGLES or self.seventh is not None:  # as in C7M
             self.seventh = 11
 
     def _augment(self) -> None:

@@ -8,18 +8,19 @@ from jamd.music.chords import QUALITIES, ROOTS
 from jamd.music.symbols import parse_symbol, plain_symbol
 
 SPELLINGS = {
-    "maj: 0 4 7": "C Cmaj CM",
-    "maj: 0 4 7 11": "Cmaj7 CM7 CMa7 CΔ CΔ7 C^7",
-    "maj: 2 4 0 7 11": "Cmaj9 CM9 CΔ9",
+    "maj: 0 4 7": "C Cmaj CM Cmajor CMajor",
+    "maj: 0 4 7 11": "Cmaj7 CM7 CMa7 CΔ CΔ7 C^7 C7M C7maj C7Maj C7Δ Cmajor7",
+    "maj: 2 4 0 7 11": "Cmaj9 CM9 CΔ9 C9M C7M(9) Cmaj7/9 Cmaj7(9)",
+    "maj: 0 2 4 7": "Cadd9 C(9) C/9 C2",
     "maj: 0 4 7 9": "C6 Cadd6",
-    "maj: 0 2 4 7 9": "C69 C6/9",
+    "maj: 0 2 4 7 9": "C69 C6/9 C6(9)",
     "maj: 0 5 7": "Csus Csus4 C4",
     "maj: 0 2 7": "Csus2",
     "maj: 0 7": "C5 Cno3",
     "maj: 0 4 6 7 11": "Cmaj7#11 CΔ(#11)",
-    "min: 0 3 7": "Cm C- Cmin",
-    "min: 0 3 7 10": "Cm7 C-7 Cmi7 Cmin7",
-    "min: 0 3 7 11": "CmM7 Cm(maj7) C-Δ7 CmΔ",
+    "min: 0 3 7": "Cm C- Cmin Cminor CMinor CMI",
+    "min: 0 3 7 10": "Cm7 C-7 Cmi7 Cmin7 CMI7 CMin7 Cminor7",
+    "min: 0 3 7 11": "CmM7 Cm(maj7) C-Δ7 CmΔ Cm7M C-7M Cm7maj",
     "min: 0 3 7 9": "Cm6",
     "min: 0 2 3 5 7 10": "Cm11",
     "dim: 0 3 6": "Cdim Co C°",
@@ -29,9 +30,12 @@ SPELLINGS = {
     "aug: 0 4 8 10": "Caug7 C+7 C7+",
     "dom: 0 4 7 10": "C7 Cdom7",
     "dom: 0 4 8 10": "C7#5 C7(#5) C7+5",
-    "dom: 0 2 4 7 10": "C9",
-    "dom: 0 2 4 7 9 10": "C13",
-    "dom: 0 1 4 7 10": "C7b9 C7-9 C7♭9",
+    "dom: 0 2 4 7 10": "C9 C7(9) C7/9 C7add9",
+    "dom: 0 4 7 9 10": "C7(13) C7/13",
+    "min: 0 2 3 7 10": "Cm9 Cm7(9) Cm7/9",
+    "min: 0 3 5 7 10": "Cm7(11) Cm7/11",
+    "dom: 0 2 4 7 9 10": "C13 C7(9,13) C7/9/13 C9(13)",
+    "dom: 0 1 4 7 10": "C7b9 C7-9 C7♭9 C7/b9 C7(b9)",
     "dom: 0 1 3 4 6 8 10": "C7alt Calt",
     "dom: 0 5 7 10": "C7sus4 C7sus",
     "dom: 0 1 4 6 7 10": "C7b9#11 C7(b9,#11)",
@@ -49,9 +53,10 @@ def test_a_spelling_means_its_quality_and_its_tones(text: str, meaning: str) -> 
         assert symbol.tones <= symbol.scale
 
 
-def test_a_bass_sounds_and_changes_no_name() -> None:
+def test_a_bass_sounds_and_changes_no_name_and_a_number_behind_the_slash_is_no_bass() -> None:
     symbol = parse_symbol("C7/D")
     assert (symbol.name, symbol.bass, symbol.tones) == ("C:dom", 2, {0, 4, 7, 10, 2})
+    assert parse_symbol("C7/9").bass is None and parse_symbol("C7/9/G").bass == 7
 
 
 @pytest.mark.parametrize("name", [f"{root}:{quality}" for root in ROOTS for quality in QUALITIES])
@@ -75,7 +80,15 @@ def test_a_foreign_tone_drives_its_neighbours_out_of_the_scale(text: str, scale:
 
 @pytest.mark.parametrize(
     ("text", "why"),
-    [("H7", "root"), ("", "root"), ("Cjr7", '"jr7"'), ("Cm7b", '"b"'), ("C7/H", '"/H"'), ("C79", "one")],
+    [
+        ("H7", "root"),
+        ("", "root"),
+        ("Cjr7", '"jr7"'),
+        ("Cm7b", '"b"'),
+        ("C7/H", '"/H"'),
+        ("C79", "one"),
+        ("C7/5", '"/5"'),
+    ],
 )
 def test_what_is_no_chord_is_refused_with_the_part_that_is_wrong(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
