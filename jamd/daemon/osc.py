@@ -138,7 +138,7 @@ def _resolved(address: Host | None, key: str) -> Host | None:
         return None
     try:
         found = socket.getaddrinfo(*address, socket.AF_INET, socket.SOCK_DGRAM)[0][4]
-    except OSError:
+    except (OSError, ValueError):  # a name that nobody has, or that is none
         raise ConfigError(f"[osc] {key}: there is no host {address[0]}", "Write 127.0.0.1 for this machine.") from None
     return str(found[0]), int(found[1])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -206,5 +207,11 @@ def test_a_port_that_is_taken_and_a_mirror_are_refused_in_a_sentence(osc: Osc, p
         Osc(Settings(port=port))
     with pytest.raises(ConfigError, match="hear itself"):
         Osc(Settings(port=port, to=f"localhost:{port}"))
-    with pytest.raises(ConfigError, match=r"there is no host nowhere\.invalid"):
-        Osc(Settings(to="nowhere.invalid:9000"))
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "127.0.0..1", "a..b", "x" * 70, "nul\0nul"])
+def test_a_host_that_nobody_has_or_that_is_none_is_refused_in_a_sentence(host: str) -> None:
+    for key, settings in (("to", Settings(to=f"{host}:9000")), ("listen", Settings(port=free_port(), listen=host))):
+        with pytest.raises(ConfigError, match=re.escape(f"[osc] {key}: there is no host {host}")) as caught:
+            Osc(settings)
+        assert caught.value.exit_code == 2
