@@ -13,7 +13,7 @@ from jamd.config import Settings
 from jamd.daemon import wire
 from jamd.daemon.bell import Bell
 from jamd.daemon.board import Board
-from jamd.daemon.words import Failed, Hello, Job, Stop, Up
+from jamd.daemon.words import Failed, Go, Hello, Job, Stop, Up
 from jamd.midi.port_types import OutputPort, PortSpec
 from jamd.midi.ports import open_output
 from jamd.music.messages import Report, Welcome
@@ -75,7 +75,7 @@ def wire_alone(settings: Settings, opener: Callable[[PortSpec, str], OutputPort]
     process = context.Process(target=wire.run, args=(job, theirs, bell, opener), name="jamd-wire", daemon=True)
     process.start()
     theirs.close()
-    ours.send(0)
+    ours.send(Go())
     try:
         yield WireAlone(board, bell, process)
     finally:

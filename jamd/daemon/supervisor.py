@@ -16,8 +16,9 @@ from jamd.daemon.board import Board
 from jamd.daemon.diary import Diary
 from jamd.daemon.osc import Osc
 from jamd.daemon.signals import Signals
-from jamd.daemon.words import BrainGone, Crashed, Failed, Finished, Job, Stop, Up
+from jamd.daemon.words import BrainGone, Crashed, Failed, Finished, Go, Job, Stop, Up
 from jamd.errors import JamdError
+from jamd.music.actions import TABLE, Value
 from jamd.music.messages import Report
 
 MS = 1_000_000
@@ -38,10 +39,10 @@ class _WireProcess:
     process: BaseProcess
     word: Connection
 
-    def go(self, since_ns: int = 0) -> None:
-        """Lets it open the ports; `since_ns`: when its predecessor was found dead."""
+    def go(self, word: Go) -> None:
+        """Lets it open the ports."""
         with contextlib.suppress(OSError):  # it has died: main will see
-            self.word.send(since_ns)
+            self.word.send(word)
 
 
 class Supervisor:
@@ -51,13 +52,14 @@ class Supervisor:
         self._context = multiprocessing.get_context("spawn")
         self._diary, self._signals, self._osc = diary, signals, osc
         self._deaths: list[int] = []
+        self._holds: dict[str, Value] = {}  # what people have set, as the wire says: its successor goes on from it
         self._up: set[str] = set()
         self._finished = False
         with signals.kept_from_children():  # the helper that cleans up shared memory is one too
             self._board = Board.create()
         self._job, self._bell = job(self._board.name), Bell()
         self._wire = self._start_wire()
-        self._wire.go()
+        self._wire.go(Go())
         self._brain = self._start_brain()
         self._spare: _WireProcess | None = None
 
@@ -113,7 +115,7 @@ class Supervisor:
         self._board.write("wire_beat_ns", 0)
         spare, self._spare = self._spare, None
         self._wire = spare if spare and spare.process.is_alive() else self._start_wire()
-        self._wire.go(time.monotonic_ns())  # after the old one's last word
+        self._wire.go(Go(time.monotonic_ns(), self._holds))  # after the old one's last word
         self._died("wire", now)
 
     def _replace_brain(self, now: int) -> None:
@@ -150,6 +152,8 @@ class Supervisor:
                     self._tell(message)
 
     def _tell(self, report: Report) -> None:
+        if report.what == "action" and TABLE[str(report.facts["name"])].settable:
+            self._holds[str(report.facts["name"])] = report.facts["value"]
         self._diary.write(report)
         self._osc.tell(report)
 

@@ -16,7 +16,7 @@ from jamd.daemon.board import Board
 from jamd.daemon.child import Lifeline, guarded
 from jamd.daemon.clocks import make_conductor, open_clock
 from jamd.daemon.played import facts
-from jamd.daemon.words import BrainGone, Hello, Job, Stop, Up
+from jamd.daemon.words import BrainGone, Go, Hello, Job, Stop, Up
 from jamd.errors import ConfigError, PortError
 from jamd.midi.bindings import Bindings
 from jamd.midi.conductor import Conductor
@@ -49,10 +49,10 @@ def run(job: Job, go: Connection, bell: Bell, opener: Callable[[PortSpec, str], 
     The bell wakes the brain; `opener` opens the output.
     """
     try:
-        since_ns = go.recv()
+        word: Go = go.recv()
     except EOFError:
         return
-    guarded("wire", job, partial(_play, since_ns, bell, opener))
+    guarded("wire", job, partial(_play, word, bell, opener))
 
 
 def wire_settings(settings: Settings, same: bool) -> WireSettings:
@@ -78,14 +78,14 @@ def _address(text: str, channel: int) -> Address | None:
 
 
 def _play(
-    since_ns: int,
+    go: Go,
     bell: Bell,
     opener: Callable[[PortSpec, str], OutputPort],
     job: Job,
     board: Board,
     lifeline: Lifeline,
 ) -> None:
-    midi = job.settings.midi
+    midi, since_ns = job.settings.midi, go.died_ns
     realtime = job.settings.player.realtime and request_priority()  # before the ports: their threads inherit it
     with ExitStack() as opened:
         output = _patiently(lambda: opener(parse_spec(midi.out), midi.api), since_ns)
@@ -99,7 +99,7 @@ def _play(
             opened.callback(clock.close)
         report = board.box("wire_to_main").put
         conductor = make_conductor(job.settings, source, clock, report, goes_on=since_ns > 0)
-        wire = _build(job, board, source, output, conductor, goes_on=since_ns > 0)
+        wire = _build(job, board, source, output, conductor, go)
         wire.start(time.monotonic_ns())
         board.box("wire_to_main").put(Up("wire", {"in": source.name, "out": output.name, "realtime": realtime}))
         if since_ns:
@@ -127,9 +127,7 @@ def _silence(board: Board, output: OutputPort) -> None:
             output.send(message)
 
 
-def _build(
-    job: Job, board: Board, source: InputPort, output: OutputPort, conductor: Conductor, *, goes_on: bool
-) -> Wire:
+def _build(job: Job, board: Board, source: InputPort, output: OutputPort, conductor: Conductor, go: Go) -> Wire:
     file = source if isinstance(source, FileInput) else None
     if file is not None and (began := board.read("file_start_ns")):
         file.start(began, time.monotonic_ns())
@@ -142,12 +140,12 @@ def _build(
         source,
         output,
         Ledger(board.ledger),
-        make_recorder(job, heard, report, goes_on=goes_on),
+        make_recorder(job, heard, report, goes_on=go.died_ns > 0),
         board.box("wire_to_brain").put,
         report,
         conductor=conductor,
         heard=heard,
-        bindings=Bindings(job.settings.bindings.rows, scenes, settings.input_channel),
+        bindings=Bindings(job.settings.bindings.rows, scenes, settings.input_channel, go.holds),
     )
 
 

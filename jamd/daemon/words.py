@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from jamd.config import Settings
 from jamd.errors import JamdError
+from jamd.music.actions import Value
 from jamd.music.messages import Report, Welcome
 from jamd.music.timeline import Timeline
 
@@ -27,6 +29,16 @@ class Job:
     def keeping_to(self, model: Path) -> Job:
         """The same for whoever takes over: a jam keeps to its model, however fast the machine is then."""
         return replace(self, settings=self.settings.with_options(engine_model=str(model)), chosen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """To a wire that has everything loaded: open the ports."""
+
+    died_ns: int = 0
+    """When its predecessor was found dead; 0: this is the first."""
+    holds: Mapping[str, Value] = field(default_factory=dict)
+    """What people had set by then."""
 
 
 @dataclass(frozen=True, slots=True)

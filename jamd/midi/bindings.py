@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from jamd.midi.messages import CONTROL, NOTE_OFF, NOTE_ON, PROGRAM
 from jamd.music.actions import PRESSED, TABLE, Action, Spec, Value
@@ -42,18 +42,18 @@ class SceneTarget(Target):
 
 
 class ActionTarget(Target):
-    """One action."""
+    """One action. `holds` is that of the Bindings, which alone write it."""
 
-    def __init__(self, spec: Spec, binding: Binding) -> None:
+    def __init__(self, spec: Spec, binding: Binding, holds: Mapping[str, Value]) -> None:
         super().__init__(binding.through)
-        self._spec, self._binding = spec, binding
+        self._spec, self._binding, self._holds = spec, binding, holds
         self._turns = binding.source == "cc" and spec.settable and binding.value is None
         self._down = self._lets_go = False
         self._said: tuple[int, int] | None = None  # value and instant of the controller's last message
-        self._last: Value = None
+        self._position: int | None = None  # of a knob
 
     def fire(self, message: bytes, now: int) -> list[Action]:
-        """None where nothing changes: a press counts once, and so does a value.
+        """None where nothing changes: a press counts once, and so does a value that holds.
 
         A switch on a button that never says when it is let go is pressed, let go, pressed.
         """
@@ -89,32 +89,37 @@ class ActionTarget(Target):
         return 1.0 if self._spec.kind == "switch" else self._binding.value
 
     def _turned(self, position: int, now: int) -> list[Action]:
+        """Whoever set another value meanwhile: a knob that is moved says its own."""
+        before, self._position = self._position, position
         value = self._spec.scaled(position, self._binding.low, self._binding.high)
-        if value == self._last:
+        if position == before or value == self._holds.get(self._spec.name):
             return []
-        self._last = value
         return [Action(now, self._spec.name, value)]
 
 
 class Bindings:
-    """Which messages are controls. Owned by the listener."""
+    """Which messages are controls, and what holds of all that can be set. Owned by the wire."""
 
     def __init__(
         self,
         rows: Iterable[tuple[str, Binding]] = (),
         scenes: Iterable[tuple[int, Scene]] = (),
         channel: int | None = None,
+        holds: Mapping[str, Value] | None = None,
     ) -> None:
         """`rows` are actions and what is bound to them; `scenes` stand by their program, which counts from 1.
 
-        What names no channel is heard on `channel`, which counts from 0; None: on all.
+        What names no channel is heard on `channel`, which counts from 0; None: on all. `holds` is what was set
+        before a predecessor died.
         """
+        self.holds: dict[str, Value] = dict(holds or {})
+        """Of each action that keeps its value the last that was asked for, by a control or another program."""
         self._targets: dict[int, Target] = {}
         heard = range(16) if channel is None else (channel,)
         for name, binding in rows:
             channels = (binding.channel - 1,) if binding.channel else heard
             for at in channels:
-                self._bind(binding, at, ActionTarget(TABLE[name], binding))
+                self._bind(binding, at, ActionTarget(TABLE[name], binding, self.holds))
         for program, scene in scenes:
             for at in heard:
                 self._bind(Binding("program", program), at, SceneTarget(scene))
@@ -122,6 +127,11 @@ class Bindings:
     def find(self, message: bytes) -> Target | None:
         """What a channel message asks for; None: it is music."""
         return self._targets.get(message[0] << 8 | message[1])
+
+    def keep(self, action: Action) -> None:
+        """Somebody has asked for it."""
+        if TABLE[action.name].settable:
+            self.holds[action.name] = action.value
 
     def _bind(self, binding: Binding, channel: int, target: Target) -> None:
         number = binding.number - (binding.source == "program")

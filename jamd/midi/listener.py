@@ -55,7 +55,9 @@ class Listener:
             if self._guard.is_echo(message, now):
                 continue
             if target is not None:
-                events += target.fire(message, now)
+                for action in target.fire(message, now):
+                    self._bindings.keep(action)
+                    events.append(action)
                 if foreign or not target.through:
                     continue
             event = parse(message, now)

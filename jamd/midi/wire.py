@@ -24,7 +24,7 @@ from jamd.midi.port_types import InputPort, OutputPort
 from jamd.midi.recorder import Recorder
 from jamd.midi.state_out import Address, StateOut
 from jamd.midi.trouble import Trouble
-from jamd.music.actions import TABLE, Action
+from jamd.music.actions import Action
 from jamd.music.events import Kind, LogEntry, Performed
 from jamd.music.messages import GRAIN_NS, Looked, Missed, Report, Transport, Watermark, Welcome
 from jamd.music.plan import Plan
@@ -87,7 +87,7 @@ class Wire:
         self._to_brain, self._report = to_brain, report
         self.conductor = conductor or Conductor()
         """Says where the beats are."""
-        self._guard = EchoGuard(settings.same_device)
+        self._guard, self._bindings = EchoGuard(settings.same_device), bindings or Bindings()
         self._keyboard = Keyboard(self._send, ledger)
         self._listener = Listener(
             self._keyboard,
@@ -95,7 +95,7 @@ class Wire:
             channel=settings.input_channel,
             thru=settings.thru,
             heard=heard,
-            bindings=bindings,
+            bindings=self._bindings,
             system=self.conductor.hear,
         )
         self._trouble = Trouble(report)
@@ -110,7 +110,6 @@ class Wire:
         self._plans: list[tuple[Plan, int]] = []  # with what the recorder calls `said`
         self._telling: list[ToBrain] = []  # what the brain is told as soon as the recording has it
         self._asked: list[Action] = []  # by main, since the last step
-        self._set: dict[str, Action] = {}  # the last of each that keeps its value
         self._now = 0
         self._written = True  # all that there is stands in the recording
         self._last_entry_ns: int | None = None
@@ -185,7 +184,7 @@ class Wire:
     def greet(self, now: int, welcome: Welcome, known: Timeline | None = None) -> None:
         """A brain is there, which may know a Timeline: tells it where the beats are, what people have set meanwhile,
         and with the next step how far the log reaches."""
-        wishes = [replace(action, time_ns=now) for action in self._set.values()]
+        wishes = [Action(now, name, value) for name, value in self._bindings.holds.items()]
         for told in (welcome, *self.conductor.greet(now, known), *wishes):
             self.tell(told)
         self._state_out.state("listening")
@@ -228,6 +227,7 @@ class Wire:
         for asked in self._asked:
             action = replace(asked, time_ns=now)  # behind all that the brain knows already
             entries.append(action)
+            self._bindings.keep(action)
             self._act(action)
         self._asked.clear()
         began = self.conductor.entries(now)
@@ -271,8 +271,6 @@ class Wire:
             return
         if isinstance(entry, Action):
             self._recorder.action(entry)
-            if TABLE[entry.name].settable:
-                self._set[entry.name] = entry
             value = {} if entry.value is None else {"value": entry.value}
             self._report(Report(entry.time_ns, "action", {"name": entry.name, **value}))
         else:

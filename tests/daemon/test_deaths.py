@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import mido
 import pytest
 
-from tests.daemon.live import alive, jamd, note_off, note_on, wait_until
+from tests.daemon.live import alive, control, jamd, note_off, note_on, wait_until
 from tests.daemon.stage import CALL, Stage, stage
 
 pytestmark = pytest.mark.usefixtures("impatient_server")
@@ -95,6 +96,25 @@ def test_keys_held_while_the_wire_dies_end_and_do_not_hold_up_the_jam(tmp_path: 
         scene.keyboard.play([(0.0, note_off(53))])
         scene.wait_silent()
         scene.call_and_answer()
+
+
+def test_what_was_set_is_told_to_a_new_brain_also_by_a_wire_that_came_after_it(tmp_path: Path, model: Path) -> None:
+    with stage(tmp_path, model, config='[bindings]\ntemperature = "cc 20"\nundo = "cc 21"\n') as scene:
+        wait_until(scene.daemon.spares, "a spare wire")
+        scene.keyboard.play([(0.0, control(20, 127)), (0.01, control(21, 127))])
+        wait_until(lambda: len(scene.daemon.events("action")) == 2, "both")
+        kill(scene.daemon.pids("wire")[-1])
+        scene.daemon.wait_ready(wires=2)
+        kill(scene.daemon.pids("brain")[-1])
+        scene.daemon.wait_ready(wires=2, brains=2)
+        scene.call_and_answer()
+        assert scene.daemon.end() == 0
+    (log,) = (tmp_path / "jams").glob("*.jsonl")
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    told = [record.get("what") for record in records if record["type"] == "told"]
+    welcomes = [at for at, what in enumerate(told) if what == "welcome"]
+    assert "action" in told[welcomes[-1] :]
+    assert {(r["name"], r["value"]) for r in records if r.get("what") == "action"} == {("temperature", 2.0)}
 
 
 def test_without_a_spare_a_killed_wire_is_replaced_all_the_same(tmp_path: Path, model: Path) -> None:

@@ -124,6 +124,37 @@ def test_a_knob_says_each_value_once_and_a_part_of_a_range_may_be_turned_round()
     assert values == [[1.2], [], [0.6], []]
 
 
+def values(said: list[Any]) -> list[list[Any]]:
+    return [[action.value for action in actions if isinstance(action, Action)] for actions in said]
+
+
+@pytest.mark.parametrize(("name", "zone"), [("mode", (10, 20, 21)), ("bars", (1, 2, 3))])
+def test_a_knob_that_moves_within_a_zone_says_its_value_if_a_scene_or_a_program_set_another(
+    name: str, zone: tuple[int, int, int]
+) -> None:
+    spec = TABLE[name]
+    own, other = spec.scaled(zone[0]), spec.scaled(127)
+    bound = Bindings([row(name, "cc 1"), row(name, "cc 2")], [(1, ((name, other),))])
+    keyboard = Keyboard(lambda message: None, Ledger(bytearray(SIZE)))
+    ears = Listener(keyboard, EchoGuard(), bindings=bound)
+    said = [ears.hear(control(0, 1, at), 0) for at in zone[:2]]
+    assert values(said) == [[own], []]  # nobody else has set it
+    ears.hear(program(0, 0), 0)
+    assert values([ears.hear(control(0, 1, at), 0) for at in (zone[1], zone[2], zone[0])]) == [[], [own], []]
+    bound.keep(Action(0, name, other))  # from another program
+    assert values([ears.hear(control(0, 2, at), 0) for at in (127, zone[0])]) == [[], [own]]
+    assert values([ears.hear(control(0, 1, at), 0) for at in (zone[2], 127)]) == [[], [other]]
+
+
+def test_what_was_set_before_a_predecessor_died_holds_and_what_was_done_does_not() -> None:
+    bound = Bindings([row("mode", "cc 1")], holds={"mode": "duet"})
+    for name, value in (("temperature", 1.5), ("undo", None), ("hand_over", 1.0)):
+        bound.keep(Action(0, name, value))
+    assert bound.holds == {"mode": "duet", "temperature": 1.5}
+    target = bound.find(control(0, 1, 70))
+    assert target is not None and target.fire(control(0, 1, 70), 0) == []  # it is the duet that holds
+
+
 def test_what_is_bound_through_is_music_as_well() -> None:
     sent: list[bytes] = []
     ears = listener(sent, row("end_turn", "note 40 through"))

@@ -608,6 +608,17 @@ def test_a_brain_that_comes_later_is_told_what_was_set_before_it_and_nothing_tha
     assert len(room.of("action")) == 5
 
 
+def test_a_successor_tells_the_next_brain_what_was_set_before_it() -> None:
+    room = Room(options={"bindings": Bindings(holds={"mode": "duet", "temperature": 1.5})})
+    room.wire.take(Action(0, "temperature", 0.5))
+    room.wire.step(1)
+    room.brain.clear()
+    room.wire.greet(9, WELCOME)
+    room.wire.step(9)
+    told = [message for message in room.brain if isinstance(message, Action)]
+    assert told == [Action(9, "mode", "duet"), Action(9, "temperature", 0.5)]
+
+
 def test_a_plan_that_does_not_yield_is_played_however_much_the_performer_plays() -> None:
     room = Room([(5 * MS, note_on(0, 72, 99)), (20 * MS, note_on(0, 74, 99)), (30 * MS, note_off(0, 72))])
     room.wire.step(0)
