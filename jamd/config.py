@@ -16,6 +16,7 @@ import platformdirs
 
 from jamd.errors import ConfigError, ModelError, did_you_mean
 from jamd.music import actions, bindings, scales
+from jamd.music.bindings import Binding
 from jamd.remi.fences import FOLLOWS
 from jamd.remi.vocabulary import MAX_BPM, METRES, MIN_BPM
 
@@ -376,9 +377,28 @@ class Settings:
     osc: Osc = Osc()
 
     def __post_init__(self) -> None:
-        programs = [(f"[scenes.{n}]", bindings.Binding("program", n)) for n, _ in self.scenes.by_program]
-        if clash := bindings.clash([*self.bindings.rows, *programs]):
-            raise ValueError(clash)
+        programs = [(f"[scenes.{n}]", Binding("program", n)) for n, _ in self.scenes.by_program]
+        for rows in ([*self.bindings.rows, *programs], self._pedal_rows, self._shown_rows):
+            if clash := bindings.clash(rows):
+                raise ValueError(clash)
+
+    @property
+    def _pedal_rows(self) -> list[tuple[str, Binding]]:
+        """The pedal that hands over, and what would keep it from being heard: the default one just gives way."""
+        turn = self.turn
+        if turn.mode != "continue" and turn.handover_cc == Turn().handover_cc:
+            return []
+        pedal = ("[turn] handover_cc", Binding("cc", turn.handover_cc, self.midi.channel))
+        return [pedal, *(row for row in self.bindings.rows if row[0] != "hand_over" and not row[1].through)]
+
+    @property
+    def _shown_rows(self) -> list[tuple[str, Binding]]:
+        """What jamd shows, on its channel, and what people may say there: what comes back could be either's."""
+        channel, own = self.midi.channel, self.bindings
+        rows = [(name, binding, channel) for name, binding in own.rows]
+        shown = (("state_out", bindings.parse_out(own.state_out)), ("late_out", bindings.parse_out(own.late_out)))
+        rows += [(name, binding, channel or 1) for name, binding in shown if binding]
+        return [(name, replace(binding, channel=binding.channel or at)) for name, binding, at in rows]
 
     def with_table(self, table: Mapping[str, object], source: str) -> Settings:
         """These settings with those of `table` ({section: {key: value}}) in their place.

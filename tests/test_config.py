@@ -307,6 +307,40 @@ def test_recordings_go_to_the_named_folder_or_to_the_users_data(tmp_path: Path) 
     assert "jamd" in Settings().record.folder.parts
 
 
+HANDOVER = '[turn] handover_cc = "cc {}" and undo = "{}" are one message'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[turn]\nmode = "continue"\n[bindings]\nundo = "cc 66"', HANDOVER.format(66, "cc 66")),
+        ('[turn]\nhandover_cc = 67\n[bindings]\nundo = "cc 67 channel 3"', HANDOVER.format(67, "cc 67 channel 3")),
+        ('[bindings]\nundo = "cc 20"\nstate_out = "cc 20"', 'undo = "cc 20" and state_out = "cc 20 channel 1"'),
+        ('[midi]\nchannel = 5\n[bindings]\nundo = "cc 20"\nlate_out = "cc 20"', 'late_out = "cc 20 channel 5"'),
+        ('[bindings]\nstate_out = "cc 9"\nlate_out = "cc 9 channel 1"', 'state_out = "cc 9 channel 1" and late_out'),
+    ],
+)
+def test_a_controller_that_would_mean_two_things_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.load(written(tmp_path, text))
+    assert message in caught.value.message and caught.value.hint == "Change one of the two."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[bindings]\nundo = "cc 66"',  # nobody has asked for the pedal
+        '[turn]\nmode = "continue"\n[bindings]\nhand_over = "cc 66"',
+        '[turn]\nmode = "continue"\n[bindings]\nkeep = "cc 66 through"',
+        '[turn]\nmode = "continue"\n[midi]\nchannel = 2\n[bindings]\nundo = "cc 66 channel 3"',
+        '[midi]\nchannel = 5\n[bindings]\nundo = "cc 20"\nstate_out = "cc 20 channel 16"',
+        '[bindings]\nundo = "note 20"\nstate_out = "cc 20"\nlate_out = "cc 20 channel 2"',
+    ],
+)
+def test_controllers_that_do_not_get_in_each_others_way_are_taken(tmp_path: Path, text: str) -> None:
+    assert config.load(written(tmp_path, text)) != Settings()
+
+
 def test_every_action_can_be_bound_and_scenes_are_read(tmp_path: Path) -> None:
     assert [key for key in config.rules("bindings") if not key.endswith("_out")] == list(TABLE)
     text = '[bindings]\nundo = "cc 3, note 4 channel 2"\n'
