@@ -119,7 +119,7 @@ def _action(address: str, arguments: list[object], now: int) -> Action | None:
     if spec.kind == "trigger":
         return Action(now, name) if not arguments or arguments[0] else None
     if not arguments and spec.kind == "switch":
-        return Action(now, name, 1.0)
+        return Action(now, name)
     try:
         return Action(now, name, spec.check(_number(arguments[0]) if arguments else "nothing"))
     except ValueError as error:

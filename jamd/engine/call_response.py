@@ -29,7 +29,7 @@ class CallResponse(Turns):
             return False
         if core.watermark < min(over, core.phrase.last_ns + DRAFT_AFTER_NS):
             return False
-        ended_ns, over = over, max(over, core.watermark)
+        ended_ns, over = over, max(over, core.watermark, core.heard_ns + 1)
         begin_ns = self._entry(core.timeline, max(over + LEAST_NS, now + core.pace.margin_ns))
         opening, yields = partial(self._opening, begin_ns=begin_ns or over), core.manners.split is None
         if begin_ns is not None:

@@ -26,8 +26,11 @@ class CarryOn(Turns):
         self._asked_ns: int | None = None
 
     def hand_over(self, time_ns: int) -> None:
-        """jamd goes on from here."""
-        self._asked_ns = time_ns
+        """jamd goes on from here, unless it does so already."""
+        if not self.core.begun:
+            self.core.tell(time_ns, "ignored", action="hand_over", why="nothing was played yet")
+        elif self.draft is None:
+            self._asked_ns = time_ns
 
     def hand_back(self, time_ns: int) -> None:
         """jamd stops here."""
@@ -40,6 +43,11 @@ class CarryOn(Turns):
     def answer(self, time_ns: int, *, anew: bool = False) -> None:
         """The same as to hand over."""
         self.hand_over(time_ns)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether jamd has the word, or was given it."""
+        return self._asked_ns is not None or self.draft is not None
 
     def roll(self, time_ns: int, rolling: bool) -> None:
         """When the song stops, so does jamd."""
@@ -54,9 +62,13 @@ class CarryOn(Turns):
     def consider(self, now: int) -> bool:
         """Begins a draft as soon as it is asked to."""
         core = self.core
-        if self._asked_ns is None or not core.begun or core.turn is not Turn.CALL:
+        if self._asked_ns is None:
             return False
-        over, self._asked_ns = max(self._asked_ns, core.watermark), None
+        over, self._asked_ns = max(self._asked_ns, core.watermark, core.heard_ns + 1), None
+        if core.turn is Turn.RESPONSE:  # he has let it rest, and played nothing since
+            core.remember(over)
+            core.pass_back(over)
+            over += 1
         begin_ns = self._entry(max(over, now)) if core.grid else None
         self.begin(over, begin_ns, now, lambda place, t: self.opening(place, t.tick_at(begin_ns or over), WHOLE))
         return True

@@ -177,11 +177,15 @@ class Core:
 
     def remember(self, time_ns: int) -> None:
         """An exchange begins."""
-        self._exchanges.begin(lambda: self.past(time_ns))
+        self._exchanges.begin(time_ns, lambda: self.past(time_ns))
 
     def answered(self, past: Past) -> None:
         """An answer is heard, to what stood at that past."""
         self._exchanges.answer(past)
+
+    def play_on(self) -> None:
+        """The performer plays on: the last answer is not made anew."""
+        self._exchanges.play_on()
 
     @property
     def last_exchange(self) -> Past | None:

@@ -129,6 +129,11 @@ class Duet:
         core.become(State.LISTENING, now)
         return True
 
+    def stay(self) -> None:
+        """jamd plays on: what was to sound behind the bar line is made anew."""
+        if self._leaving is not None:
+            self._leaving = self._next = None
+
     @property
     def finished(self) -> bool:
         """True when jamd plays no more, since the performer does not."""

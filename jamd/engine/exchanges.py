@@ -14,6 +14,9 @@ from jamd.remi.encoder import Encoder
 KEPT = 4
 """So many exchanges can be undone, one after the other: each keeps a memory of the model, 13 MB of size S."""
 
+RECENT = 256
+"""More entries do not come between the beginning of an exchange and the moment when that is known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Past:
@@ -34,12 +37,15 @@ class Exchanges:
         """Before the last answer, while nothing has come since."""
         self._entries: list[LogEntry] = []  # since the oldest of those began
 
-    def begin(self, take: Callable[[], Past]) -> None:
+    def begin(self, since_ns: int, take: Callable[[], Past]) -> None:
         """An exchange begins: the performer's turn, and the answer to it; `take` tells how things stand.
 
-        What it takes the place of goes first: its memory serves this one.
+        One that began at this instant already is the same. What it takes the place of goes first: its memory serves
+        this one.
         """
         self.last_answered = None
+        if self._begun and self._begun[-1].since_ns >= since_ns:
+            return
         if len(self._begun) == KEPT:
             self._begun.popleft()
         self._begun.append(take())
@@ -47,13 +53,19 @@ class Exchanges:
         self._entries = [entry for entry in self._entries if entry.time_ns >= oldest]
 
     def answer(self, past: Past) -> None:
-        """An answer is heard: what is before it, is a call that may be answered anew."""
+        """An answer is heard: what is before it, is a call that may be answered anew; one to silence is an exchange."""
         self.last_answered = past
+        if not self._begun:
+            self._begun.append(past)
+
+    def play_on(self) -> None:
+        """Something has come since the last answer."""
+        self.last_answered = None
 
     def note(self, entry: LogEntry) -> None:
         """An entry of the log, heard or decided."""
-        if not self._begun:  # one that begins now takes in what stands at its first instant
-            self._entries = [earlier for earlier in self._entries if earlier.time_ns == entry.time_ns]
+        if not self._begun:  # one that is found to have begun takes in what has come since
+            del self._entries[:-RECENT]
         self._entries.append(entry)
 
     @property

@@ -38,6 +38,9 @@ class Mode(Protocol):
     def leave(self, now: int) -> bool:
         """Another mode is wanted: True when nothing of this one is under way; asked until it is so."""
 
+    def stay(self) -> None:
+        """The other mode is not wanted any more."""
+
     @property
     def finished(self) -> bool:
         """True where nothing is under way, and nothing was left unanswered."""

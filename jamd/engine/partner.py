@@ -20,10 +20,11 @@ from jamd.engine.pace import Pace
 from jamd.engine.sampling import Sampler
 from jamd.engine.trade import Trade
 from jamd.music.actions import TABLE, Action
-from jamd.music.events import PEDAL_THRESHOLD, LogEntry, Performed, says_something
+from jamd.music.events import Kind, LogEntry, Performed, says_something
 from jamd.music.messages import Report, Transport
 from jamd.music.plan import Plan
 from jamd.music.timeline import Timeline
+from jamd.remi.held import Sustain
 
 __all__ = ["MS", "Manners", "Partner", "State"]
 
@@ -55,21 +56,20 @@ class Partner:
         self._mode: Mode = CallResponse(self._core)
         self._told_no_beats = False
         self._ended = False
-        self._handing_over = False  # the controller that hands over is down
+        self._pedal = Sustain()  # that hands over: trembling at the threshold is one movement
 
     # what comes in
 
     def hear(self, entry: Performed | Timeline) -> None:
         """Takes in what the wire has stamped: performed events and, where there is a clock, Timelines."""
         core = self._core
-        if isinstance(entry, Performed) and not says_something(entry):
-            if entry.number == core.manners.handover_cc:
-                self._hand_over(entry.time_ns, entry.value >= PEDAL_THRESHOLD)
-            return
         if entry == core.clock:
             return  # told once more, because this or the wire is new
-        core.note(entry)
-        self._mode.hear(entry)
+        if not isinstance(entry, Performed) or says_something(entry):
+            core.note(entry)
+            self._mode.hear(entry)
+        if self._moves_pedal(entry):
+            self._hand_over(entry.time_ns, self._pedal.down)
 
     def reach(self, watermark_ns: int, heard: int) -> None:
         """The log is complete up to `watermark_ns`, and `heard` note-ons were performed in all."""
@@ -135,7 +135,7 @@ class Partner:
         core, value = self._core, action.value
         match action.name:
             case "mode":
-                self._wanted, self._told_no_beats = str(value), False
+                self._want(str(value))
             case "entry":
                 core.manners = replace(core.manners, entry=str(value))
             case "bars" if isinstance(value, int | float):
@@ -148,9 +148,14 @@ class Partner:
             case "end_turn":
                 self._mode.answer(self._instant(action))
             case "hand_over":
-                self._hand_over(self._instant(action), bool(value))
+                self._hand_over(self._instant(action), None if value is None else bool(value))
             case "again" | "undo":
                 self._go_back(action)
+
+    def _want(self, mode: str) -> None:
+        self._wanted, self._told_no_beats = mode, False
+        if mode == self._on:
+            self._mode.stay()
 
     def _instant(self, action: Action) -> int:
         """When an action is heard: not before what was heard already."""
@@ -167,10 +172,17 @@ class Partner:
         settings = {"temperature": old.temperature, "top_p": old.top_p, name: value}
         improviser.sampler = Sampler(**settings, min_p=old.min_p, seed=old.seed)
 
-    def _hand_over(self, time_ns: int, down: bool) -> None:
-        if isinstance(self._mode, CarryOn) and down != self._handing_over:
+    def _moves_pedal(self, entry: Performed | Timeline) -> bool:
+        """Whether this presses the pedal that hands over, or lets it go."""
+        if not isinstance(entry, Performed) or entry.kind is not Kind.CONTROL:
+            return False
+        return entry.number == self._core.manners.handover_cc and self._pedal.move(entry.value, entry.channel)
+
+    def _hand_over(self, time_ns: int, down: bool | None) -> None:
+        """None: the other way round, from what is never let go."""
+        if isinstance(self._mode, CarryOn):
+            down = not self._mode.goes_on if down is None else down
             self._mode.hand_over(time_ns) if down else self._mode.hand_back(time_ns)
-        self._handing_over = down
 
     def _go_back(self, action: Action) -> None:
         """Forgets the last exchange (undo), or the last answer, to make another (again)."""

@@ -62,6 +62,8 @@ class Trade(Turns):
             core.struck(time_ns)
         elif core.last_exchange is None:
             core.remember(time_ns)
+        else:
+            core.play_on()
         self._notes += 1
         if self._boundary is None or core.timeline.time_at(self._boundary) <= time_ns:
             self._count_from(time_ns)
@@ -69,11 +71,13 @@ class Trade(Turns):
     def disturbed(self, draft: Draft, entry: Performed | Timeline) -> None:
         """What comes before the downbeat belongs to the call: it is drafted anew, or mended."""
         if entry.time_ns < draft.over_ns:
-            if draft.planned:
+            if isinstance(entry, Timeline) and not _is_bar_line(draft.answer.opening.downbeat or 0, entry):
+                self.forget(entry.time_ns)
+            elif draft.planned:
                 self._mending = True
             else:
                 self.drop()
-        elif is_note_on(entry) and self._insists(draft, entry.time_ns):
+        elif is_note_on(entry) and not self.core.comps(entry) and self._insists(draft, entry.time_ns):
             self.core.stop(entry.time_ns)
             self.interrupt(entry.time_ns, "barge_in")
 
@@ -125,6 +129,8 @@ class Trade(Turns):
         core = self.core
         if self._boundary is None or core.turn is not Turn.CALL or not core.begun:
             return False
+        if not _is_bar_line(self._boundary, core.timeline):  # a clock has moved them: his turn begins with them
+            self._count_from(core.watermark)
         begin_ns = core.timeline.time_at(self._boundary)
         lead_ns = self._lead_ns(core.timeline)
         if begin_ns - lead_ns > core.watermark:
@@ -164,6 +170,8 @@ class Trade(Turns):
         self.core.become(State.LISTENING, time_ns)
         self._boundary = end + self.core.manners.trade_bars * self.core.timeline.metre.ticks
         self._silent = 0 if self._notes else self._silent + 1
+        if not self._pick_ups:
+            self.core.answered(draft.past)  # until he plays on it may be answered anew
         self._notes, self._pick_ups = self._pick_ups, 0
 
     def _pick_up_ns(self, draft: Draft) -> int:
@@ -215,3 +223,7 @@ class Trade(Turns):
 
     def _opening(self, place: Place, tick: int, end_tick: int) -> Opening:
         return replace(self.opening(place, tick, end_tick), ring=0, downbeat=tick)
+
+
+def _is_bar_line(tick: int, timeline: Timeline) -> bool:
+    return timeline.next_bar_line(tick) == tick

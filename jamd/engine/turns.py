@@ -53,7 +53,7 @@ class Turns(ABC):
 
     def ended(self, draft: Draft, now: int) -> bool:
         """Whether the answer has been heard to its end."""
-        return draft.over and now >= draft.end_ns
+        return draft.over and self.core.watermark >= draft.end_ns
 
     def close(self, draft: Draft, now: int) -> None:
         """The answer has been heard to its end."""
@@ -105,6 +105,9 @@ class Turns(ABC):
         if self.draft is not None and not self.draft.planned:
             self.drop()
         return self.draft is None
+
+    def stay(self) -> None:  # noqa: B027 - what was dropped is begun anew
+        """The other mode is not wanted any more."""
 
     # ---- the work --------------------------------------------------------------------------------------------
 
@@ -250,21 +253,28 @@ class Turns(ABC):
     def settle(self, draft: Draft, heard_to: int | None, back_ns: int | None = None) -> None:
         """The answer was heard, whole or up to a tick: it stands where its turn began, what came since behind it.
 
-        At `back_ns` the turn is the performer's again; None: when he plays.
+        At `back_ns` the turn is the performer's again; None: when he plays, or now where his left hand has gone on.
         """
-        core = self.core
+        core, played = self.core, [entry for entry in draft.later if is_note_on(entry)]
         self.draft = None
         core.turns += 1
+        if back_ns is None and played:
+            back_ns = max(core.heard_ns, core.watermark, draft.over_ns + 1)
         core.encoder = draft.encoder
-        weave = Weave(core.encoder, Turn.RESPONSE, draft.over_ns, core.log, joined=False)
+        place = draft.answer.opening.place
+        weave = Weave(core.encoder, Turn.RESPONSE, draft.over_ns, core.log, joined=False, place=place)
         weave.events.extend(draft.later)
-        alone = not any(is_note_on(entry) for entry in draft.later if back_ns is None or entry.time_ns < back_ns)
+        alone = back_ns is None or not any(entry.time_ns < back_ns for entry in played)
         ids = core.improviser.settle(heard_to, draft.left_out, alone=alone)
         if alone:
             core.mark(Answered(draft.over_ns, ids))
             core.encoder.advance(draft.over_ns)  # says the answer's tokens, which memory holds already
         else:
-            weave.groups.extend(groups(ids, draft.answer.opening.place))
+            if (
+                played[0].time_ns > draft.over_ns
+            ):  # he may join before its first note: the turn is an answer all the same
+                core.mark(Answered(draft.over_ns, ()))
+            weave.groups.extend(groups(ids, place))
         if back_ns is not None:
             weave.until(back_ns)
             core.remember(back_ns)

@@ -33,20 +33,21 @@ class Weave:
     tell: Callable[[LogEntry], None] = _nobody
     joined: bool = True
     """False until somebody joins a turn that began alone: then no key that is held is open in its tokens."""
+    place: Place | None = None
+    """Where jamd's tokens stand, within a Response; None: where the encoder has come to."""
     groups: deque[Group] = field(default_factory=deque)
     """What jamd plays, not yet woven in."""
     events: deque[Event] = field(default_factory=deque)
     """What was performed, not yet woven in."""
     left_out: set[tuple[int, int]] = field(default_factory=set)
     """Onset and pitch of notes that the player has left out."""
-    _place: Place | None = None  # where jamd's tokens stand, within a Response
     _blocked: frozenset[int] = frozenset()  # pitches that the performer held when it began
 
     def fork(self) -> Weave:
         """An independent copy, with an encoder of its own, that tells nobody: for what may come."""
         return Weave(
-            self.encoder.fork(), self.turn, self.last_ns, _nobody, self.joined, self.groups.copy(),
-            self.events.copy(), self.left_out, self._place, self._blocked,
+            self.encoder.fork(), self.turn, self.last_ns, _nobody, self.joined, self.place,
+            self.groups.copy(), self.events.copy(), self.left_out, self._blocked,
         )  # fmt: skip
 
     def until(self, time_ns: int) -> None:
@@ -65,7 +66,7 @@ class Weave:
     def pass_to(self, turn: Turn, time_ns: int) -> None:
         """The word passes, unless they have it already."""
         if turn is not self.turn:
-            self.turn, self.joined, self._place = turn, True, None
+            self.turn, self.joined, self.place = turn, True, None
             self._mark(TurnChange(time_ns, turn, joins=True))
 
     def cut(self, tick: int) -> None:
@@ -86,17 +87,17 @@ class Weave:
         self.last_ns = max(self.last_ns, event.time_ns)
 
     def _say(self, at: int, group: Group) -> None:
-        begins = self._place is None or self.turn is Turn.CALL
+        begins = self.place is None or self.turn is Turn.CALL
         if begins:
             self._blocked = self.encoder.held() if self.joined or self.turn is Turn.CALL else frozenset()
         group = group.left(self._blocked, frozenset(self.left_out))
         if not group.items:
             return
         self.pass_to(Turn.RESPONSE, at)
-        place = self._place or self.encoder.reached
+        place = self.place or self.encoder.reached
         if not begins and group.tick <= place.tick:
             return
-        ids, self._place = spelled(place, [group])
+        ids, self.place = spelled(place, [group])
         self._mark(Answered(at, ids))
 
     def _mark(self, entry: LogEntry) -> None:

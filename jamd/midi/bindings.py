@@ -55,26 +55,23 @@ class ActionTarget(Target):
     def fire(self, message: bytes, now: int) -> list[Action]:
         """None where nothing changes: a press counts once, and so does a value that holds.
 
-        A switch on a button that never says when it is let go is pressed, let go, pressed.
+        Of what never says when it is let go each press counts; a switch takes it for the other way round.
         """
         kind = message[0] & 0xF0
         if kind == POLY_PRESSURE:
             return []
         if self._turns:
             return self._turned(message[2], now)
-        if kind == PROGRAM:
-            return [Action(now, self._spec.name, self._asked)]
+        if kind == PROGRAM or (kind == CONTROL and self._again(message[2], now)):
+            return [Action(now, self._spec.name, self._binding.value)]
         down = message[2] >= PRESSED if kind == CONTROL else kind == NOTE_ON and message[2] > 0
-        again = kind == CONTROL and self._again(message[2], now)
-        if again and self._spec.kind == "switch":
-            down = not self._down
         struck = kind == NOTE_ON and down  # a key that is struck again was let go between
-        if down == self._down and not struck and not again:
+        if down == self._down and not struck:
             return []
         self._down = down
-        if down:
-            return [Action(now, self._spec.name, self._asked)]
-        return [Action(now, self._spec.name, 0.0)] if self._spec.kind == "switch" else []
+        if self._spec.kind == "switch":
+            return [Action(now, self._spec.name, float(down))]
+        return [Action(now, self._spec.name, self._binding.value)] if down else []
 
     def _again(self, value: int, now: int) -> bool:
         """A press of a button that never says when it is let go: the same value once more; a pedal wobbles."""
@@ -83,10 +80,6 @@ class ActionTarget(Target):
         if self._lets_go or before is None:
             return False
         return value == before[0] and now - before[1] >= AGAIN_NS
-
-    @property
-    def _asked(self) -> Value:
-        return 1.0 if self._spec.kind == "switch" else self._binding.value
 
     def _turned(self, position: int, now: int) -> list[Action]:
         """Whoever set another value meanwhile: a knob that is moved says its own."""

@@ -25,8 +25,8 @@ class Action:
 class Spec:
     """One line of the table.
 
-    `trigger`: happens, its value is None; `switch`: 1.0 when pressed, 0.0 when let go; `number`: a float from
-    `low` to `high`, whole where `whole`; `choice`: one of `choices`.
+    `trigger`: happens, its value is None; `switch`: 1.0 when pressed, 0.0 when let go, None by what is never let go:
+    the other way round; `number`: a float from `low` to `high`, whole where `whole`; `choice`: one of `choices`.
     """
 
     name: str

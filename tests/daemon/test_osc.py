@@ -112,6 +112,7 @@ def test_a_button_acts_when_it_is_pressed_and_not_when_it_is_let_go(ask: Callabl
     pressed = [packet("/jamd/undo", value) for value in (1.0, 0.0, True, False, 0)]
     assert [action.name for action in ask(*pressed)] == ["undo", "undo"]
     assert [action.value for action in ask(*(packet("/jamd/hand_over", v) for v in (1.0, False)))] == [1.0, 0.0]
+    assert [action.value for action in ask(packet("/jamd/hand_over"))] == [None]  # the other way round
 
 
 def test_a_bundle_is_all_that_it_holds(ask: Callable[..., list[Action]]) -> None:

@@ -105,7 +105,9 @@ class Band:
 
     def _happen(self, what: Performed | Timeline | Transport | Action, since: int) -> None:
         self._play(what.time_ns - 1, since)  # the wire listens before it plays
-        if isinstance(what, Action):
+        if isinstance(what, Action) and what.name == "panic":
+            self.panic(what.time_ns)
+        elif isinstance(what, Action):
             self.partner.act(what)
         elif isinstance(what, Transport):
             self.partner.transport(what)
@@ -117,6 +119,14 @@ class Band:
                 self.player.stop(what.time_ns, "barge_in")
                 self.stops += 1
             self.partner.hear(what)
+
+    def panic(self, time_ns: int) -> None:
+        """Silence: what the wire does for it, and the partner."""
+        if self.player.busy:
+            self.player.stop(time_ns, "panic")
+        self.heard += 1  # so that what was planned before is out of date
+        self.judge.silence(self.heard)
+        self.partner.panic(time_ns)
 
     def _play(self, until: int, since: int) -> None:
         while (due := self.player.due) is not None and due <= until:

@@ -35,9 +35,7 @@ SMALL, LONG, LARGE = model("small"), model("long", mem_len=80), model("large", n
 HAND = (SMALL, LONG, LARGE)
 
 
-def chosen(
-    steps_ms: dict[str, float], budget_ms: float, named: Path | None = None
-) -> tuple[Choice, list[str]]:
+def chosen(steps_ms: dict[str, float], budget_ms: float, named: Path | None = None) -> tuple[Choice, list[str]]:
     """The choice where a step takes so long, and which models were loaded for it."""
     loaded: list[str] = []
 

@@ -105,3 +105,14 @@ def test_a_duet_can_be_undone() -> None:
     assert not [note for note in band.note_ons if note.time_ns > START + 7110 * MS]
     band.run(11000)
     assert band.ear.silent
+
+
+@pytest.mark.parametrize("after_ms", [5, 300, 850])
+def test_who_changes_his_mind_before_the_bar_line_has_his_duet_still(after_ms: int) -> None:
+    band = Band(DUET)
+    band.give(*run(0, 40), act(4100, "mode", "call-response"), act(4100 + after_ms, "mode", "duet"))
+    band.run(10000)
+    assert [report.facts["mode"] for report in band.whats("mode")] == ["duet"]
+    late = [note.time_ns for note in band.note_ons if note.time_ns > START + 4100 * MS]
+    assert max(late) > START + 7000 * MS
+    band.check()

@@ -101,8 +101,6 @@ def test_a_phrase_that_ends_by_a_word_begins_its_answer_at_once() -> None:
     assert START + 1960 * MS + ENTRY_LEAD_NS <= played.note_ons[0].time_ns <= START + 1960 * MS + 20 * TICK_NS
 
 
-
-
 @pytest.mark.parametrize("seed", range(1, 25))
 def test_an_answer_whose_first_note_comes_a_little_before_its_beat_has_begun_with_that(seed: int) -> None:
     grid = band(Manners(bars=1, bpm=100.0), seed)

@@ -80,9 +80,7 @@ def test_after_a_panic_jamd_is_silent_until_the_performer_plays(mode: str, at_ms
     for at in (0, 250, 500):
         band.give(on(at, 60), off(at + 150, 60))
     band.run(at_ms)
-    if band.player.busy:
-        band.player.stop(band.now, "panic")
-    band.partner.panic(band.now)
+    band.panic(band.now)
     played = len(band.note_ons)
     band.run(at_ms + 9000)
     assert len(band.note_ons) == played

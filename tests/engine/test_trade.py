@@ -154,3 +154,38 @@ def test_a_song_over_which_nobody_plays_gets_two_answers() -> None:
     band.run(17000)
     assert [at for at, turn in band.turns() if turn is RESPONSE][2:] == [16000]
     band.check()
+
+
+def test_where_a_clock_moves_the_bars_the_performers_turn_begins_with_them() -> None:
+    """The song begins anew in mid bar, while it rolls: nobody says that it begins."""
+    for at in (2600, 3500, 3950, 4700):  # in his turn, as jamd's is drafted, when it is handed on, and in jamd's
+        band = Band(Manners(mode="trade", trade_bars=2))
+        timeline = Timeline(START, 0, ns_per_quarter(120))
+        moved = timeline.successor(START + at * MS, downbeat=timeline.tick_at(START + at * MS))
+        band.give(timeline, moved, *run(0, 10), *run(at, 40))
+        band.run(at + 14000)
+        begun = [t for t, turn in band.turns() if turn is RESPONSE and t > at]
+        assert begun and all((t + 1 - at) % BAR_MS <= 1 for t in begun)
+        assert at > 4000 or begun[0] - at in (2 * BAR_MS - 1, 2 * BAR_MS)
+        band.check()
+
+
+def test_a_left_hand_that_names_chords_does_not_insist() -> None:
+    band = Band(trade(split=48))
+    comping = [(at, pitch) for at in range(4020, 8000, 500) for pitch in (36, 40, 43)]
+    band.give(*run(0, 14), *(e for at, pitch in comping for e in (on(at, pitch), off(at + 300, pitch))))
+    band.run(8500)
+    assert not band.whats("barge_in")
+    assert max(note.time_ns for note in band.note_ons) > START + 7500 * MS
+    band.check()
+
+
+def test_an_answer_can_be_made_anew_until_the_performer_plays_on() -> None:
+    for at, played, what in ((6000, [], "again"), (8200, [], "again"), (8200, run(8050, 1), "ignored")):
+        band = Band(trade())
+        band.give(*run(0, 14), *played, act(at, "again"))
+        band.run(16500)
+        assert [r.what for r in band.reports if r.what in ("again", "ignored")] == [what]
+        begun = {6000: 8000, 8200: 10000} if what == "again" else {8200: 4000}
+        assert next(t for t, turn in band.turns() if turn is RESPONSE) == begun[at]
+        band.check()

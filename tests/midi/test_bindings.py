@@ -104,9 +104,14 @@ def test_a_switch_says_when_it_is_let_go_also_as_a_note() -> None:
 
 def test_each_press_counts_of_a_button_that_never_says_when_it_is_let_go() -> None:
     ears = listener(None, row("undo", "cc 20"), row("mode", "cc 21 value duet"), row("hand_over", "cc 22"))
-    for number, values in ((20, [None] * 4), (21, ["duet"] * 4), (22, [1.0, 0.0, 1.0, 0.0])):
+    for number, values in ((20, [None] * 4), (21, ["duet"] * 4), (22, [1.0, None, None, None])):
         said = [ears.hear(control(0, number, 127), press * AGAIN_NS) for press in range(4)]
         assert [action.value for actions in said for action in actions if isinstance(action, Action)] == values
+
+
+def test_a_switch_that_a_program_change_presses_is_the_other_way_round_each_time() -> None:
+    ears = listener(None, row("hand_over", "program 3"))
+    assert [ears.hear(b"\xc0\x02", press) for press in range(2)] == [[Action(at, "hand_over")] for at in range(2)]
 
 
 def test_a_button_that_lets_go_or_says_its_press_twice_at_once_counts_once() -> None:
