@@ -52,13 +52,16 @@ class Guard:
         self._free: Mask | None = None  # the grammar's, for which `_playable` was made
         self._playable = np.zeros(v.POSITIONS, np.bool_)
         self._plain = fences == Fences()
+        self._crowd.enter_bar(place.bar_tick, place.metre)
         self._read_bar()
         self._crowd.recall(before)
 
     def follow(self, changes: Changes | None) -> None:
         """Other chords hold, from the next Position on."""
-        self._changes = changes
+        begun = slice(self._cursor.position + 1)
+        kept, self._changes = self._pitches[begun], changes
         self._read_bar()
+        self._pitches[begun] = kept  # what this slot has begun to say it can end
 
     # what is said
 
@@ -67,6 +70,7 @@ class Guard:
         self._last = v.family_of(token)
         self._cursor.feed(token)
         if token == v.BAR:
+            self._crowd.enter_bar(self._cursor.bar_tick, self._cursor.metre)
             self._read_bar()
         elif grammar.turn is Turn.CALL:
             return
@@ -84,7 +88,6 @@ class Guard:
     def _read_bar(self) -> None:
         """What chart and fences say of the bar that begins, by slots. A beat stands in the slot nearest to it."""
         cursor, slots = self._cursor, self._cursor.slots
-        self._crowd.enter_bar(cursor.bar_tick, cursor.metre)
         self._free, self._names, self._pitches = None, [], [_pitch_mask(self._fences, ALL)] * slots
         if self._changes is None:
             return
