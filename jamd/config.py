@@ -142,7 +142,7 @@ class Turn:
     )
     handover_cc: int = setting(
         66,
-        "Controller that hands over to jamd while it is down, in the mode continue; 66 is the sostenuto pedal.",
+        "Controller that hands over to jamd while it is down, in the mode continue; 66 is the sostenuto pedal; 64, sustain, still sounds.",
         low=0,
         high=119,
     )

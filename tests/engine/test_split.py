@@ -1,0 +1,76 @@
+"""A left hand that names the chords goes on while jamd answers: both are remembered as they were heard."""
+
+from __future__ import annotations
+
+import pytest
+
+from jamd.engine.partner import MS, Manners
+from jamd.music.events import Performed
+from jamd.music.messages import Transport
+from jamd.music.timeline import Metre, Timeline, ns_per_quarter
+from tests.engine.band import START, Band, act, control, off, on, run
+
+SPLIT = 48
+
+
+def comping(*at_ms: int, until: int = 250) -> list[Performed]:
+    return [event for at in at_ms for pitch in (36, 43) for event in (on(at, pitch), off(at + until, pitch))]
+
+
+@pytest.mark.parametrize("metre", [Metre(4, 4), Metre(3, 8)], ids=str)
+@pytest.mark.parametrize("bpm", [0.0, 120.0])
+@pytest.mark.parametrize("at_ms", [2250, 3000])
+def test_an_answer_over_which_he_comps_is_remembered(at_ms: int, bpm: float, metre: Metre) -> None:
+    band = Band(Manners(bpm=bpm, metre=metre, bars=3, split=SPLIT))
+    band.give(*run(0), *comping(at_ms, at_ms + 400), *run(12000, 4))
+    band.run(12900)
+    assert band.note_ons and not band.whats("barge_in")
+    band.check_heard()
+    band.check()
+
+
+@pytest.mark.parametrize("gap_ms", [0, 1, 300])
+def test_a_right_hand_that_comes_in_with_the_left_or_after_it_stops_jamd(gap_ms: int) -> None:
+    band = Band(Manners(bpm=120.0, bars=2, split=SPLIT))
+    band.give(*run(0), *comping(4003), *run(4003 + gap_ms, 2))
+    band.run(4800)
+    assert [report.time_ns for report in band.whats("barge_in")] == [START + (4003 + gap_ms) * MS]
+    band.check_heard()
+    band.check()
+
+
+def test_undo_forgets_what_came_in_as_jamd_was_stopped_and_no_more() -> None:
+    band = Band(Manners(bpm=120.0, bars=2, split=SPLIT))
+    band.give(*run(0), *comping(3500, until=2000), *run(4003, 4), act(5000, "undo"))
+    band.run(5400)
+    assert [report.facts["since_ns"] for report in band.whats("undo")] == [START + 4003 * MS]
+    band.give(*run(9000, 2))
+    band.run(9600)
+    band.check_heard()
+    band.check()
+
+
+def test_a_left_hand_before_the_first_note_leaves_the_chords_of_the_turn_to_jamd() -> None:
+    band = Band(Manners(bpm=110.0, metre=Metre(2, 2), bars=1, split=60, entry="bar"))
+    band.give(on(489, 67), off(872, 67), on(1629, 52), off(2082, 52), on(1964, 57), off(2258, 57))
+    band.give(on(2939, 49), off(3934, 49))
+    band.run(6000)
+    assert band.note_ons
+    band.give(control(7000, 64, 0), *run(9000, 2))
+    band.run(9600)
+    band.check_heard()
+    band.check()
+
+
+def test_an_answer_to_silence_can_be_undone_and_made_anew_after_the_clock_has_changed() -> None:
+    for what in ("again", "undo"):
+        band = Band(Manners(mode="trade", trade_bars=1))
+        first = Timeline(START + 100 * MS, 0, ns_per_quarter(240))
+        changed = first.successor(START + 1750 * MS, ns_per_quarter=ns_per_quarter(300))
+        band.give(first, Transport(first.time_ns, True), changed, Transport(changed.time_ns, False), act(3000, what))
+        band.run(8000)
+        assert len(band.whats(what)) == 1 and not band.whats("ignored")
+        assert (max(note.time_ns for note in band.note_ons) > START + 3000 * MS) == (what == "again")
+        band.give(*run(9000, 2))
+        band.run(9400)
+        band.check()
