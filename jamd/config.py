@@ -142,7 +142,8 @@ class Turn:
     )
     handover_cc: int = setting(
         66,
-        "Controller that hands over to jamd while it is down, in the mode continue; 66 is the sostenuto pedal; 64, sustain, still sounds.",
+        "Controller that hands over to jamd while it is down, in the mode continue; 66 is the sostenuto pedal; "
+        "64, sustain, still sounds.",
         low=0,
         high=119,
     )
@@ -166,9 +167,7 @@ class Turn:
 
     def __post_init__(self) -> None:
         if self.min_silence_s > self.max_silence_s:
-            raise ValueError(
-                f"min_silence_s {self.min_silence_s} is more than max_silence_s {self.max_silence_s}"
-            )
+            raise ValueError(f"min_silence_s {self.min_silence_s} is more than max_silence_s {self.max_silence_s}")
         if self.bars > self.max_bars:
             raise ValueError(f"bars {self.bars} is more than max_bars {self.max_bars}")
 
@@ -181,9 +180,7 @@ class Sampling:
     top_p: float = setting(
         0.98, "Draw among the likeliest tokens that together have this probability.", low=0.01, high=1.0
     )
-    min_p: float = setting(
-        0.0, "Leave out tokens less likely than this part of the likeliest one.", low=0.0, high=0.99
-    )
+    min_p: float = setting(0.0, "Leave out tokens less likely than this part of the likeliest one.", low=0.0, high=0.99)
     seed: int = setting(
         0,
         "The same seed and playing give the same answer; 0 draws a new seed each start.",
@@ -294,7 +291,7 @@ class Bindings:
 
     INTRO: ClassVar = (
         'Controls: "cc 20", "note 36 channel 10", "program 3" (programs and channels count from 1); several behind',
-        "commas. A cc turns a number through its range, or through a part: \"cc 20 from 0.6 to 1.2\". What a button",
+        'commas. A cc turns a number through its range, or through a part: "cc 20 from 0.6 to 1.2". What a button',
         'sets stands behind value: "note 36 value duet". What is bound is not heard as music, unless you add',
         '"through". jamd learn ACTION writes these lines for you.',
     )
@@ -473,13 +470,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Notepad begins with a BOM
     except OSError as error:
-        raise ConfigError(
-            f"cannot read {path}: {error.strerror}", "--config FILE names the settings file."
-        ) from error
+        raise ConfigError(f"cannot read {path}: {error.strerror}", "--config FILE names the settings file.") from error
     except ValueError as error:  # not UTF-8, or not TOML
-        raise ConfigError(
-            f"{path} is not TOML: {error}", 'Text stands in quotes: in = "Keyboard".'
-        ) from error
+        raise ConfigError(f"{path} is not TOML: {error}", 'Text stands in quotes: in = "Keyboard".') from error
 
 
 def _section(old: Any, name: str, entries: Mapping[str, object], source: str) -> Any:

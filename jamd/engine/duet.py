@@ -124,6 +124,8 @@ class Duet:
         self._flush(core.watermark)
         if core.begun:
             self._weave.pass_to(Turn.CALL, max(core.watermark, self._weave.last_ns + 1))
+            for event in self._weave.events:
+                core.encoder.feed(event)
         core.turn = Turn.CALL
         core.phrase.begin()
         core.become(State.LISTENING, now)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from jamd.engine.partner import MS, Manners
+from jamd.music.actions import Action
 from jamd.music.events import Performed
 from jamd.music.messages import Transport
 from jamd.music.timeline import Metre, Timeline, ns_per_quarter
 from tests.engine.band import START, Band, act, control, off, on, run
+from tests.engine.test_modes import finish
 
 SPLIT = 48
 
@@ -74,3 +76,68 @@ def test_an_answer_to_silence_can_be_undone_and_made_anew_after_the_clock_has_ch
         band.give(*run(9000, 2))
         band.run(9400)
         band.check()
+
+
+Story = tuple[Manners, int, list[Performed | Timeline | Transport | Action]]
+CLOCK = Timeline(START + 996 * MS, 1539, 200 * MS, Metre(3, 4), -837)
+SOON = CLOCK.successor(START + 1208 * MS, ns_per_quarter=150 * MS)
+FASTER = CLOCK.successor(START + 1750 * MS, ns_per_quarter=150 * MS)
+STORIES: dict[str, Story] = {
+    "he joins before jamd's first note, in a bar that is named": (
+        Manners(mode="trade", bpm=110.0, metre=Metre(2, 2), trade_bars=1, bars=1, split=60),
+        20,
+        [
+            *(on(489, 67), off(872, 67), on(1629, 52), off(2082, 52), on(1964, 57), off(2258, 57)),
+            *(act(2549, "mode", "call-response"), on(2939, 49), off(3934, 49)),
+        ],
+    ),
+    "the answer begins a bar of its own": (
+        Manners(metre=Metre(3, 8), bars=1, split=60),
+        5,
+        [
+            *(on(744, 56), off(1779, 56), on(1564, 52), off(2514, 52), on(1611, 67), off(2461, 67)),
+            *(act(1772, "end_turn"), on(1836, 51), off(2951, 51)),
+        ],
+    ),
+    "what stopped jamd is undone": (
+        Manners(mode="continue", metre=Metre(7, 8), bars=1, split=60),
+        20,
+        [
+            *(on(301, 71), off(1302, 71), control(662, 66, 127), on(3296, 50), off(4403, 50)),
+            *(on(3722, 72), off(4203, 72), act(4303, "undo")),
+        ],
+    ),
+    "nobody plays, the clock changes as jamd begins, jamd is asked again": (
+        Manners(mode="trade", metre=Metre(3, 4), trade_bars=1, bars=1),
+        5,
+        [
+            *(CLOCK, Transport(CLOCK.time_ns, True), SOON, Transport(START + 1750 * MS, False)),
+            act(4182, "again"),
+        ],
+    ),
+    "a key of a duet is let go in the instant in which it ends": (
+        Manners(mode="duet", metre=Metre(2, 2), trade_bars=1, bars=1),
+        20,
+        [
+            Timeline(START + 280 * MS, 330, 600 * MS, Metre(2, 2)),
+            *(on(357, 63), off(913, 63), act(1202, "mode", "trade"), on(1232, 49), off(2300, 49)),
+        ],
+    ),
+    "nobody plays, the clock changes, jamd is asked again": (
+        Manners(mode="trade", metre=Metre(3, 4), trade_bars=1, bars=1),
+        5,
+        [
+            *(CLOCK, Transport(CLOCK.time_ns, True), FASTER, Transport(FASTER.time_ns, False)),
+            act(4182, "again"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_memory_is_what_the_log_tells_where(name: str) -> None:
+    manners, tick_ms, story = STORIES[name]
+    band = Band(manners)
+    band.tick_ns = tick_ms * MS
+    band.give(*story)
+    finish(band, 9500)
