@@ -270,9 +270,7 @@ class Turns(ABC):
             core.mark(Answered(draft.over_ns, ids))
             core.encoder.advance(draft.over_ns)  # says the answer's tokens, which memory holds already
         else:
-            if (
-                played[0].time_ns > draft.over_ns
-            ):  # he may join before its first note: the turn is an answer all the same
+            if played[0].time_ns > draft.over_ns:  # jamd's turn had begun, even if he has joined before its first note
                 core.mark(Answered(draft.over_ns, ()))
             weave.groups.extend(groups(ids, place))
         if back_ns is not None:
