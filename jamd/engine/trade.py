@@ -71,7 +71,7 @@ class Trade(Turns):
     def disturbed(self, draft: Draft, entry: Performed | Timeline) -> None:
         """What comes before the downbeat belongs to the call: it is drafted anew, or mended."""
         if entry.time_ns < draft.over_ns:
-            if isinstance(entry, Timeline) and not _is_bar_line(draft.answer.opening.downbeat or 0, entry):
+            if self.core.turn is Turn.CALL and self._moves_bars(draft, entry):
                 self.forget(entry.time_ns)
             elif draft.planned:
                 self._mending = True
@@ -176,6 +176,9 @@ class Trade(Turns):
 
     def _pick_up_ns(self, draft: Draft) -> int:
         return draft.timeline.time_at(draft.answer.opening.end_tick - draft.timeline.metre.beat_ticks)
+
+    def _moves_bars(self, draft: Draft, entry: Performed | Timeline) -> bool:
+        return isinstance(entry, Timeline) and not _is_bar_line(draft.answer.opening.downbeat or 0, entry)
 
     def _insists(self, draft: Draft, time_ns: int) -> bool:
         """Whether he has played so much over jamd that the rest is his; pick-ups are of his own turn."""

@@ -81,6 +81,9 @@ def test_an_answer_to_silence_can_be_undone_and_made_anew_after_the_clock_has_ch
 Story = tuple[Manners, int, list[Performed | Timeline | Transport | Action]]
 CLOCK = Timeline(START + 996 * MS, 1539, 200 * MS, Metre(3, 4), -837)
 SOON = CLOCK.successor(START + 1208 * MS, ns_per_quarter=150 * MS)
+QUICK = Timeline(START - 97 * MS, 97, 200 * MS, Metre(3, 8), 3225)
+QUICKER = QUICK.successor(START + 225 * MS, ns_per_quarter=150 * MS)
+MOVED = QUICKER.successor(START + 303 * MS, ns_per_quarter=600 * MS, downbeat=-336)
 FASTER = CLOCK.successor(START + 1750 * MS, ns_per_quarter=150 * MS)
 STORIES: dict[str, Story] = {
     "he joins before jamd's first note, in a bar that is named": (
@@ -122,6 +125,11 @@ STORIES: dict[str, Story] = {
             Timeline(START + 280 * MS, 330, 600 * MS, Metre(2, 2)),
             *(on(357, 63), off(913, 63), act(1202, "mode", "trade"), on(1232, 49), off(2300, 49)),
         ],
+    ),
+    "a song begins anew while jamd's first note, a little before its bar line, sounds": (
+        Manners(mode="trade", metre=Metre(3, 8), trade_bars=1, bars=1),
+        20,
+        [*(QUICK, Transport(QUICK.time_ns, True), QUICKER, MOVED, Transport(MOVED.time_ns, True))],
     ),
     "nobody plays, the clock changes, jamd is asked again": (
         Manners(mode="trade", metre=Metre(3, 4), trade_bars=1, bars=1),
