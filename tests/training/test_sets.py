@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("symusic")
 
 from jamd.errors import ConfigError, MidiFileError
-from tests.training.tiny_sets import MAESTRO_COLUMNS, midi_file, note, packed, scale, write_manifest
+from tests.training.tiny_sets import MAESTRO_COLUMNS, midi_file, note, packed, pop909_song, scale, write_manifest
 from training.corpus import generic, maestro, manifest, sets
 from training.corpus.licence import MEANING, strictest, tier_of
 from training.corpus.piece import PieceRow
@@ -66,6 +66,8 @@ def test_a_set_without_notes_is_refused_with_the_reason() -> None:
 
 # folders
 
+OFF = [m for i in range(30) for m in note(377 * i, 300, 60)]
+
 
 @pytest.fixture
 def strange(tmp_path: Path, tiny_lieder: Path) -> Path:
@@ -93,6 +95,32 @@ def test_a_part_of_a_known_set_is_read_as_that_set_is(strange: Path, tmp_path: P
     assert len(more.read(folder, row).voice) == 4
 
 
+AKIN = ["pop909", "asap", "wjazzd", "openscore_lieder", "piano_rolls", "mutopia_keyboard", "maestro"]
+
+
+@pytest.mark.parametrize("known", AKIN)
+def test_plain_files_under_the_name_of_a_known_set_are_read_like_anybodys(tmp_path: Path, known: str) -> None:
+    midi_file(tmp_path / "plain" / "midi" / "a.mid", {"Keys": OFF})
+    write_manifest(tmp_path / "plain", [("a", "test")])
+    packed(tmp_path / "plain", tmp_path / "data", f"{known}_more")
+    (source,) = sets.of_folder(tmp_path / "data")
+    source = pickle.loads(pickle.dumps(source))
+    folder = source.open(tmp_path / "data", tmp_path / "unpacked")
+    (row,) = source.rows(folder)
+    assert len(source.read(folder, row).notes) == 30
+
+
+def test_a_broken_file_of_a_set_that_is_akin_is_not_read_otherwise(tmp_path: Path) -> None:
+    pop909_song(tmp_path / "more", "001")
+    (tmp_path / "more" / "001" / "bars.tsv").write_text("# bars=sure\n")
+    write_manifest(tmp_path / "more", [("001", "test")])
+    packed(tmp_path / "more", tmp_path / "data", "pop909_more")
+    (source,) = sets.of_folder(tmp_path / "data")
+    folder = source.open(tmp_path / "data", tmp_path / "unpacked")
+    with pytest.raises(MidiFileError, match="table of beats"):
+        source.read(folder, source.rows(folder)[0])
+
+
 def test_a_stranger_has_a_grid_only_where_its_ticks_are_one(strange: Path, tmp_path: Path) -> None:
     etudes = pickle.loads(pickle.dumps(sets.of_folder(strange)[1]))
     folder = etudes.open(strange, tmp_path / "etudes_again")
@@ -109,9 +137,6 @@ def test_no_stranger_is_taken_by_name(strange: Path) -> None:
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no folder"):
         sets.of_folder(tmp_path / "nowhere")
-
-
-OFF = [m for i in range(30) for m in note(377 * i, 300, 60)]
 
 
 @pytest.mark.parametrize(
@@ -185,6 +210,12 @@ def test_another_table_is_refused(tmp_path: Path, text: str) -> None:
 def test_a_manifest_needs_three_columns_and_may_have_more(tmp_path: Path) -> None:
     (tmp_path / "manifest.tsv").write_text("piece\tgroup\tsplit\tbars\na\t\ttrain\tsure\n")
     assert manifest.rows(tmp_path) == [PieceRow("a", "a", "train", "", "", "sure")]
+
+
+def test_a_manifest_may_have_cells_of_any_length_and_lines_that_are_short(tmp_path: Path) -> None:
+    long = "M" * 200_000
+    (tmp_path / "manifest.tsv").write_text(f"piece\tgroup\tsplit\tlicence\r\na\tg\tvalid\t{long}\r\nb\n")
+    assert manifest.rows(tmp_path) == [PieceRow("a", "g", "valid", long), PieceRow("b", "b", "", "")]
 
 
 @pytest.mark.parametrize("piece", ["", "/etc/passwd", "../../x", "a/../../x"])

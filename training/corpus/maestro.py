@@ -39,7 +39,7 @@ def rows(folder: Path) -> list[PieceRow]:
                 )
                 for line in csv.DictReader(file)
             ]
-    except (KeyError, UnicodeDecodeError) as error:
+    except (KeyError, UnicodeDecodeError, csv.Error) as error:
         raise MidiFileError(f"{TABLE} lacks a column, or names another split: {error}") from error
 
 

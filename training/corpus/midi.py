@@ -13,11 +13,17 @@ from jamd.music.events import SUSTAIN
 from training.corpus.piece import PedalMove, Struck, at, tidy
 
 
+class MissingFileError(MidiFileError):
+    """A file that its set should have."""
+
+
 def load(path: Path, unit: str) -> Any:
     """The file as a symusic score in `unit` "Tick" or "Second" (symusic's types name no generic score).
 
-    Raises MidiFileError for what is missing or is not MIDI.
+    Raises MidiFileError for what is not MIDI, and MissingFileError for what is not there.
     """
+    if not path.is_file():
+        raise MissingFileError(f"{path.name} is not in the set", "Is the archive complete?")
     try:
         return symusic.Score(str(path), ttype=unit)
     except (OSError, RuntimeError, ValueError) as error:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import lzma
 import tarfile
-from collections.abc import Callable, Iterable
+import zlib
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from jamd.errors import ConfigError, did_you_mean
-from training.corpus import asap, generic, maestro, piano_rolls, pop909, score
+from jamd.errors import ConfigError, MidiFileError, did_you_mean
+from training.corpus import asap, generic, maestro, midi, piano_rolls, pop909, score
 from training.corpus.licence import PERMISSIVE, tier_of
 from training.corpus.manifest import MANIFEST, rows
 from training.corpus.piece import Piece, PieceRow
@@ -45,6 +47,27 @@ class SourceSet:
         """The folder with its pieces, unpacked into `into` if need be; ConfigError when it cannot be had."""
         archive = self.archive(data)
         return archive.parent if self.table is not None else unpack(archive, into)
+
+    def rows_in(self, folder: Path, data: Path) -> list[PieceRow]:
+        """The pieces in the folder that `open` gave; MidiFileError, with the archive's name, for a bad table."""
+        try:
+            return self.rows(folder)
+        except MidiFileError as error:
+            raise MidiFileError(f"{self.archive(data)}: {error.message}", error.hint) from error
+
+    def checksum(self, data: Path) -> str:
+        """SHA-256 of its archive; of a folder, of its table and all files that the table names, told as lines.
+
+        ConfigError when the archive or the table is not there; a piece that is not counts as missing.
+        """
+        archive = self.archive(data)
+        whole = checksum(archive)
+        if self.table is None:
+            return whole
+        pieces = [row.piece for row in self.rows_in(archive.parent, data)]
+        files = [(piece, archive.parent / piece) for piece in pieces]
+        lines = [f"{piece} {checksum(path) if path.is_file() else 'missing'}" for piece, path in files]
+        return hashlib.sha256("\n".join([whole, *lines]).encode()).hexdigest()
 
     def tier_of(self, row: PieceRow) -> str:
         """The tier of one piece."""
@@ -120,9 +143,11 @@ WITHOUT_NOTES = {"improvisor_leadsheets": "it holds chord charts and solos as te
 """Sets of the data folder that no reader reads, and why."""
 
 
-def named(names: Iterable[str]) -> list[SourceSet]:
-    """The sets of these names, each once; ConfigError for one that no reader is known for."""
+def named(names: Collection[str]) -> list[SourceSet]:
+    """The sets of these names, each once; ConfigError for none, and for one that no reader is known for."""
     out = []
+    if not names:
+        raise ConfigError("No set is named.", f"Known sets: {', '.join(SETS)}.")
     for name in dict.fromkeys(names):
         if name in WITHOUT_NOTES:
             raise ConfigError(f'No reader for "{name}": {WITHOUT_NOTES[name]}.', f"Known sets: {', '.join(SETS)}.")
@@ -136,8 +161,8 @@ def named(names: Iterable[str]) -> list[SourceSet]:
 def of_folder(data: Path) -> list[SourceSet]:
     """All sets in a folder: the known ones in the table's order, then strangers by name.
 
-    A stranger is read like the known set that it has in its name (`pop909_more`), else by `generic`; its
-    licences are those of its manifest. ConfigError when there is no such folder.
+    A stranger is read like the known set that it has in its name (`pop909_more`), as far as it has that set's files,
+    else by `generic`; its licences are those of its manifest. ConfigError when there is no such folder.
     """
     if not data.is_dir():
         raise ConfigError(f"There is no folder {data}.", "Name the folder of the archives by --data.")
@@ -150,7 +175,23 @@ def _stranger(name: str) -> SourceSet:
     akin = max((s for s in _ROWS if s.table is None and s.name in name), key=lambda s: len(s.name), default=None)
     if akin is None:
         return SourceSet(name, UNKNOWN, UNKNOWN, generic.read, mixed=True)
-    return SourceSet(name, UNKNOWN, UNKNOWN, akin.read, mixed=True, rows=akin.rows)
+    return SourceSet(
+        name, UNKNOWN, UNKNOWN, partial(_read_akin, akin.read), mixed=True, rows=partial(_rows_akin, akin.rows)
+    )
+
+
+def _rows_akin(akin: Callable[[Path], list[PieceRow]], folder: Path) -> list[PieceRow]:
+    """The rows as the known set has them, or, where it finds nothing in its places, those of the manifest."""
+    return akin(folder) or rows(folder)
+
+
+def _read_akin(akin: Callable[[Path, PieceRow], Piece], folder: Path, row: PieceRow) -> Piece:
+    """The piece as the known set is read; by `generic` where that set's files or tracks are not there."""
+    try:
+        piece = akin(folder, row)
+    except (midi.MissingFileError, FileNotFoundError):
+        return generic.read(folder, row)
+    return piece if piece.notes else generic.read(folder, row)
 
 
 def checksum(archive: Path) -> str:
@@ -167,8 +208,9 @@ def unpack(archive: Path, into: Path) -> Path:
     try:
         with tarfile.open(archive) as tar:
             tar.extractall(into, filter="data")  # the filter refuses paths that lead outside
-    except (OSError, tarfile.TarError, lzma.LZMAError, EOFError) as error:
-        raise ConfigError(f"{archive} cannot be unpacked: {error}", "Is the archive complete?") from error
+    except (OSError, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError) as error:
+        why = str(error).partition("\n")[0].rstrip(":")
+        raise ConfigError(f"{archive} cannot be unpacked: {why}", "Is the archive complete?") from error
     found = sorted(into.rglob(MANIFEST))
     if not found:
         raise ConfigError(f"{archive} holds no {MANIFEST}.", "Every set names its pieces there.")
