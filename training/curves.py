@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from jamd.errors import JamdError, ModelError
+from training import places
 from training.metrics import METRICS, Metrics
 
 PICTURE = "curves.png"
@@ -57,6 +58,7 @@ def curves_command(runs: tuple[Path, ...], out: Path) -> None:
         for run in runs:
             if not (run / METRICS).is_file():
                 raise ModelError(f"{run} holds no {METRICS}, so it is no run's folder.", "Name what --out named.")
+        places.try_file(out)
         draw(runs, out)
     except JamdError as error:
         click.echo(str(error), err=True)

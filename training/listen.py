@@ -63,6 +63,7 @@ def listen_command(
             return
         if data is None or out is None:
             raise ConfigError("A kit needs songs and a place.", "Name them: listen --data DIR --out KIT")
+        kit.check(out)
         font = _soundfont(soundfont) if wav else None
         players = _players(model, gpt2, seed)
         sets = [name.strip() for name in names.split(",") if name.strip()] if names else None

@@ -25,6 +25,7 @@ from jamd.errors import ConfigError, JamdError
 from jamd.music.events import Kind, Performed
 from jamd.remi.encoder import tokenize
 from jamd.remi.vocabulary import BAR, DURATION_OPEN, FINGERPRINT, NOTE_ON, SIZE, TEMPO_CLASS
+from training import places
 from training.augment import Key, variant_log
 from training.corpus import sets
 from training.corpus.licence import MEANING, PERMISSIVE, strictest
@@ -194,9 +195,10 @@ class Chosen:
         return [Job(self.source.name, self.folder, row, variants, seed) for row in self.rows]
 
 
-def choose(source: sets.SourceSet, folder: Path, *, any_licence: bool) -> Chosen:
+def choose(source: sets.SourceSet, data: Path, into: Path, *, any_licence: bool) -> Chosen:
     """The pieces of a set; of a mixed one only those for any use, unless any licence will do."""
-    rows = source.rows(folder)
+    folder = source.open(data, into)
+    rows = source.rows_in(folder, data)
     fit = [r for r in rows if any_licence or not source.mixed or source.tier_of(r) == PERMISSIVE]
     return Chosen(source, folder, fit, len(rows) - len(fit))
 
@@ -224,14 +226,14 @@ def prepare(
 ) -> dict[str, Any]:
     """Writes the cache and returns its manifest; a bad piece is named, skipped and counted.
 
-    Raises ConfigError for an unknown set or an archive that cannot be used. An older cache is replaced only
-    when the new one is whole.
+    Raises ConfigError for an unknown set, an archive that cannot be used, or when no piece can be. An older cache is
+    replaced only when the new one is whole.
     """
     sources = sets.named(names)
-    checksums = {s.name: sets.checksum(s.archive(data)) for s in sources}
+    checksums = {s.name: s.checksum(data) for s in sources}
     tokens = _begin(out)
     with tempfile.TemporaryDirectory() as scratch, tokens.open("wb") as file:
-        chosen = [choose(s, s.open(data, Path(scratch) / s.name), any_licence=any_licence) for s in sources]
+        chosen = [choose(s, data, Path(scratch) / s.name, any_licence=any_licence) for s in sources]
         keep_groups_whole(chosen)
         jobs = [job for c in chosen for job in c.jobs(variants, seed)]
         cache = Cache(out, file)
@@ -240,21 +242,24 @@ def prepare(
                 cache.add(done)
                 if done.error:
                     click.echo(f"\nskipped {done.job.set_name}/{done.job.row.piece}: {done.error}", err=True)
+    if not cache.pieces:
+        tokens.unlink()
+        raise ConfigError(_nothing(chosen), "Name other sets by --sets, or take --any-licence.")
     (out / MANIFEST).unlink(missing_ok=True)  # never a manifest beside tokens that are not its own
     tokens.replace(out / TOKENS)
     settings = {"variants": variants, "seed": seed, "sets": [s.name for s in sources], "any_licence": any_licence}
     return cache.close(chosen, checksums, settings)
 
 
+def _nothing(chosen: Sequence[Chosen]) -> str:
+    taken, left = (sum(counts) for counts in zip(*((len(c.rows), c.left) for c in chosen), strict=True))
+    return f"No piece to write: {taken} cannot be read, {left} are left for their licence."
+
+
 def _begin(out: Path) -> Path:
     """Makes the cache's folder and gives the file that tokens are written to until all is done."""
-    tokens = out / f"{TOKENS}.partial"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        tokens.touch()
-    except OSError as error:
-        raise ConfigError(f"{out} cannot be written: {error.strerror}.", "Name another folder by --out.") from error
-    return tokens
+    places.try_folder(out)
+    return out / f"{TOKENS}.partial"
 
 
 def summary(manifest: dict[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 pytest.importorskip("matplotlib", reason="curves are drawn by matplotlib: pip install -e .[train]")
 
-from jamd.errors import ModelError
+from jamd.errors import ConfigError, ModelError
 from training import curves
 from training.__main__ import main
 from training.metrics import Metrics
@@ -50,6 +50,8 @@ def test_the_command_overlays_runs_and_refuses_other_folders(tmp_path: Path) -> 
     refused = CliRunner().invoke(main, ["curves", str(tmp_path), "--out", str(tmp_path / "y.png")])
     assert refused.exit_code == ModelError.exit_code and "metrics.jsonl" in refused.output
     assert not (tmp_path / "y.png").exists()
+    refused = CliRunner().invoke(main, ["curves", *runs, "--out", str(tmp_path / "nowhere" / "x.png")])
+    assert refused.exit_code == ConfigError.exit_code and "cannot be written" in refused.output
 
 
 def test_a_run_draws_itself(tmp_path: Path) -> None:

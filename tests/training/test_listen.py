@@ -266,3 +266,15 @@ def test_what_is_missing_is_said_without_a_traceback(args: tuple[str, ...], said
 def test_a_run_that_is_none_of_gpt_2_is_refused(model: Path, tmp_path: Path) -> None:
     done = run("--data", tmp_path, "--out", tmp_path / "kit", "--model", model, "--no-wav", "--gpt2", tmp_path)
     assert done.exit_code == 5 and "No checkpoint" in done.output
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anybody_plays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.listen.gather", lambda *args, **named: pytest.fail("songs are read"))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("mine")
+    for out, said in (("full", "is not empty"), ("full/file/kit", "cannot be written")):
+        done = CliRunner().invoke(listen.listen_command, ["--data", str(tmp_path), "--out", str(tmp_path / out)])
+        assert done.exit_code == ConfigError.exit_code
+        assert said in done.output

@@ -148,8 +148,25 @@ def test_maestro_is_prepared_from_its_folder_by_its_own_split(tiny_maestro: Path
     ]
     (source,) = manifest["sources"]
     assert [s["piece"] for s in source["skipped"]] == ["2018/1.midi", "2018/3.midi"] and manifest["tier"] == "NC"
-    assert source["sha256"] == sets.checksum(tiny_maestro / "maestro-v3.0.0.csv")
+    assert source["sha256"] == sets.SETS["maestro"].checksum(tiny_maestro.parent)
     assert "2 skipped" in result.output
+
+
+def test_the_checksum_of_maestro_is_that_of_its_table_and_all_its_files(tiny_maestro: Path) -> None:
+    def checksum() -> str:
+        return sets.SETS["maestro"].checksum(tiny_maestro.parent)
+
+    found, table = {checksum()}, tiny_maestro / "maestro-v3.0.0.csv"
+    (tiny_maestro / "unnamed.midi").write_bytes(b"no part of it")
+    assert {checksum()} == found
+    changed = bytearray((tiny_maestro / "2018" / "0.midi").read_bytes())
+    changed[-8] ^= 1
+    (tiny_maestro / "2018" / "0.midi").write_bytes(changed)
+    found.add(checksum())
+    (tiny_maestro / "2018" / "2.midi").unlink()
+    found.add(checksum())
+    table.write_text(table.read_text().replace("9.5", "9.6"))
+    assert len(found | {checksum()}) == 4
 
 
 def test_a_data_folder_without_maestro_is_refused(data: Path, tmp_path: Path) -> None:
@@ -256,6 +273,25 @@ def test_an_archive_that_cannot_be_used_keeps_the_older_cache(made: Path, data: 
     assert (made / "tokens.bin").read_bytes() == before and cache(made)[0]["tokens"] * 2 == len(before)
 
 
+@pytest.mark.parametrize("names", ["", " , "])
+def test_no_set_at_all_is_refused_and_nothing_is_written(data: Path, tmp_path: Path, names: str) -> None:
+    result = invoke(data, tmp_path / "cache", "--sets", names)
+    assert result.exit_code == 2 and "No set is named" in result.output and "pop909" in result.output
+    assert not (tmp_path / "cache").exists()
+
+
+def test_where_no_piece_can_be_taken_the_older_cache_stays(
+    made: Path, data: Path, tiny_mutopia: Path, tmp_path: Path
+) -> None:
+    lines = [("BachJS/free", "train"), ("BachJS/alike", "train")]
+    write_manifest(tiny_mutopia, lines, ["CC BY-SA 4.0", "CC BY-SA 4.0"])
+    packed(tiny_mutopia, data, "mutopia_keyboard")
+    before = {p.name: p.read_bytes() for p in made.iterdir()}
+    result = invoke(data, made, "--sets", "mutopia_keyboard")
+    assert result.exit_code == 2 and "2 are left for their licence" in result.output
+    assert {p.name: p.read_bytes() for p in made.iterdir()} == before
+
+
 def test_a_truncated_archive_is_refused(data: Path, tmp_path: Path) -> None:
     archive = data / "pop909.tar.xz"
     archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
@@ -273,7 +309,7 @@ def test_a_manifest_without_a_column_is_refused(data: Path, tiny_rolls: Path, tm
     (tiny_rolls / "manifest.tsv").write_text("piece\tgroup\nroll\tg\n")
     packed(tiny_rolls, data, "piano_rolls")
     result = invoke(data, tmp_path / "cache", "--sets", "piano_rolls")
-    assert result.exit_code == 4 and "has no column" in result.output
+    assert result.exit_code == 4 and 'piano_rolls.tar.xz: manifest.tsv has no column "split"' in result.output
 
 
 def test_a_fault_of_the_encoder_names_the_piece_and_is_not_skipped(

@@ -7,13 +7,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
 from jamd.config import SHIPPED_MODEL
 from jamd.errors import ConfigError, JamdError
+from training.evaluation import plot as picture
 from training.evaluation.evaluate import BITS, CONTEXTS, MUSIC, PAIRS, Settings, evaluate
-from training.evaluation.plot import draw
 from training.evaluation.progress import Tick
 from training.evaluation.report import lines
 from training.evaluation.songs import SPLITS
@@ -82,12 +83,21 @@ def evaluate_command(
             data, chosen, train, split, songs, _lengths(contexts), workers, seed, frozenset(skip), pairs,
             beside,
         )  # fmt: skip
-        result = evaluate(model, settings, bar)
         if plot is not None:
-            draw(result, plot)
+            picture.check(plot)
+        if plot is not None and settings.skip == {BITS, MUSIC}:
+            raise ConfigError("There is no table to draw: everything is skipped.", "Leave out --skip or --plot.")
+        result = evaluate(model, settings, bar)
+        _tell(result, as_json=as_json)
+        if plot is not None:
+            picture.draw(result, plot)
     except JamdError as error:
         click.echo(str(error), err=True)
         raise SystemExit(error.exit_code) from error
+
+
+def _tell(result: dict[str, Any], *, as_json: bool) -> None:
+    """Prints all that was measured, which may have taken hours, before anything else is done with it."""
     for line in lines(result):
         click.echo(line)
     if as_json:

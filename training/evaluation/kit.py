@@ -27,6 +27,7 @@ from jamd.music.note import Note
 from jamd.music.timeline import NS_PER_MINUTE, TICKS_PER_QUARTER
 from jamd.remi import vocabulary as v
 from jamd.remi.decoder import settled
+from training import places
 from training.evaluation.answers import continued, notes_of, respond, turn_of
 from training.evaluation.excerpts import Excerpt, Pair, excerpt, pairs
 from training.evaluation.song import Song
@@ -70,6 +71,13 @@ def trials(songs: Sequence[Song], players: Mapping[str, Improviser], calls: int,
             yield Trial(f"{song.set}/{song.piece}", pair, answers)
 
 
+def check(out: Path) -> None:
+    """ConfigError for a folder that is not empty, or that cannot be made and written to."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"{out} is not empty.", "Name a new folder by --out.")
+    places.try_folder(out)
+
+
 def write(
     heard: Iterator[Trial], out: Path, seed: int, soundfont: Path | None, tick: Callable[[int], None] = lambda _: None
 ) -> int:
@@ -77,8 +85,7 @@ def write(
 
     ConfigError when something stands there already, or when there is no call.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(f"{out} is not empty.", "Name a new folder by --out.")
+    check(out)
     rng, rows, key = random.Random(f"order/{seed}"), list[tuple[str, int]](), dict[str, dict[str, object]]()
     for number, trial in enumerate(heard, 1):
         call = f"{number:02}"

@@ -11,11 +11,19 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from jamd.errors import ConfigError
+from training import places
 from training.evaluation import report
 
 Table = tuple[str, Sequence[str], Mapping[str, Sequence[str]]]
 ROW, FIRST, COLUMN = 0.27, 4.2, 2.1
 """Inches: height of a row, width of the first column and of the others."""
+
+
+def check(path: Path) -> None:
+    """ConfigError, before anything is measured, for a picture that could not be written afterwards."""
+    if path.suffix[1:].lower() not in FigureCanvasAgg.get_supported_filetypes():
+        raise ConfigError(f"{path} is no name for a picture.", "Name a .png file by --plot.")
+    places.try_file(path, "--plot")
 
 
 def draw(result: Mapping[str, Any], path: Path) -> None:

@@ -3,7 +3,7 @@
     model           path, architecture, parameters, tgt_len and mem_len (GPT-2: context), steps
     seed            decides every draw
     data            folder, split; sets: {set: {songs, tokens, notes, repeated_notes, flat_velocity (songs)}};
-                    left_out: {trained | train | other half: pieces}; skipped: [set/piece: why]
+                    left_out: {trained | train | other half: pieces}; skipped: [set/piece: why, archive: why]
     bits_per_note   {set: {system: {part: cell}}}, `all` beside several sets
                     system: "512" .. (model, that context), own (model, its own memory), mixture (n-grams of the
                     training set), song_cache (the same and n-grams of the song so far), xz (each song alone)
@@ -129,3 +129,5 @@ def _about(data: Mapping[str, Any]) -> Iterator[str]:
     if told:
         yield f"left out: {', '.join(told)}"
     yield from (f"skipped {why}" for why in data["skipped"])
+    if data["skipped"]:
+        yield f"{len(data['skipped'])} skipped"

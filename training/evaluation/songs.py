@@ -31,7 +31,7 @@ class Gathered:
     left_out: Counter[str] = field(default_factory=Counter)
     """Pieces not measured, by reason: `trained` (its group is in the training data), `train`, `other half`."""
     skipped: list[str] = field(default_factory=list)
-    """Pieces that could not be read: `set/piece: why`."""
+    """Pieces that could not be read, `set/piece: why`, and whole archives, `archive: why`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +62,21 @@ def gather(
 
     `split`: `report` takes the reporting half of the valid rows and every row that is neither train nor
     valid, `stop` the other half, `all` every row. Pieces of `without_groups` are left out in any case.
-    `at_most` pieces of each set are read, chosen by the hash of their names. A bad file is skipped and named.
-    ConfigError when nothing is left.
+    `at_most` pieces of each set are read, chosen by the hash of their names. A bad file, or archive, is skipped and
+    named. ConfigError when nothing is left.
     """
     out = Gathered()
     with tempfile.TemporaryDirectory() as scratch:
         jobs: list[Job] = []
         for source in _sources(data, names):
-            folder = source.open(data, Path(scratch) / source.name)
-            chosen = [row for row in source.rows(folder) if _wanted(row, split, without_groups, out.left_out)]
+            folder = Path(scratch) / source.name
+            try:
+                folder = source.open(data, folder)
+                rows = source.rows_in(folder, data)
+            except JamdError as error:
+                out.skipped.append(error.message)
+                continue
+            chosen = [row for row in rows if _wanted(row, split, without_groups, out.left_out)]
             chosen.sort(key=lambda row: hashlib.sha256(f"{source.name}/{row.piece}".encode()).digest())
             jobs += [Job(source, folder, row) for row in chosen[:at_most]]
         with watch(len(jobs), "Reading") as tick:
@@ -81,7 +87,7 @@ def gather(
                 else:
                     out.skipped.append(f"{job.source.name}/{job.row.piece}: {read}")
     if not out.songs:
-        raise ConfigError(f"No piece of {data} is left to measure: {_reasons(out)}.", _hint(split))
+        raise ConfigError(f"No piece of {data} is left to measure: {_reasons(out)}.", _hint(out, split))
     return out
 
 
@@ -134,7 +140,7 @@ def _read(job: Job) -> Song | str:
 def _reasons(out: Gathered) -> str:
     told = [f"{count} {_SPOKEN[reason]}" for reason, count in sorted(out.left_out.items()) if count]
     told += [f"{len(out.skipped)} cannot be read ({out.skipped[0]})"] if out.skipped else []
-    return ", ".join(told) or "its manifests are empty"
+    return ", ".join(told) or "its manifests name none"
 
 
 _SPOKEN = {
@@ -144,5 +150,7 @@ _SPOKEN = {
 }
 
 
-def _hint(split: str) -> str:
-    return "" if split == ALL else "--split all measures every row that is not in the training data."
+def _hint(out: Gathered, split: str) -> str:
+    if split == ALL or not out.left_out.keys() - {"trained"}:
+        return ""
+    return "--split all measures every row that is not in the training data."

@@ -152,6 +152,9 @@ def test_the_report_is_readable(data: Path, model: Path) -> None:
         (["--model", "junk.pt"], 5, "is no checkpoint"),
         (["--model", "junk.onnx"], 5, "is no ONNX model"),
         (["--plot", "nowhere/table.png"], 2, "cannot be written"),
+        (["--plot", "table.jqg"], 2, "no name for a picture"),
+        (["--plot", "table"], 2, "no name for a picture"),
+        (["--plot", "table.png", "--skip", "bits"], 2, "everything is skipped"),
     ],
 )
 def test_a_fault_is_a_sentence_and_an_exit_code(
@@ -164,3 +167,35 @@ def test_a_fault_is_a_sentence_and_an_exit_code(
     assert done.exit_code == code, done.output
     assert words in done.stderr
     assert "Traceback" not in done.output
+
+
+@pytest.mark.parametrize("options", [["--plot", "nowhere/table.png"], ["--plot", "table.png", "--skip", "bits"]])
+def test_a_picture_that_cannot_be_is_refused_before_anything_is_measured(
+    data: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("training.evaluation.command.evaluate", lambda *args: pytest.fail("it measures"))
+    assert run(data, "--model", model, *options).exit_code == 2
+
+
+def test_what_was_measured_is_told_even_where_the_picture_fails(
+    data: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: object, *args: object, **named: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", full)
+    options = ["--model", model, "--split", "all", "--sets", "pop909", "--contexts", "64"]
+    done = run(data, *options, "--json", "--plot", tmp_path / "table.png")
+    assert done.exit_code == 2
+    assert "No space left" in done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["bits_per_note"]["pop909"]
+    assert "pop909: bits a note" in done.stdout
+
+
+def test_what_was_skipped_is_named_and_counted(data: Path, model: Path) -> None:
+    (data / "bad.tar.xz").write_bytes(b"no archive")
+    done = run(data, "--model", model, "--split", "all", "--songs", "1", "--contexts", "64")
+    assert done.exit_code == 0, done.output
+    assert "bad.tar.xz cannot be unpacked" in done.stdout
+    assert "\n1 skipped\n" in done.stdout

@@ -109,3 +109,41 @@ def test_a_song_is_one_call_on_its_own_bars_and_on_the_free_grid(data: Path) -> 
     np.testing.assert_array_equal(roll.tokens, roll.free)
     assert roll.flat_velocity
     assert not song.flat_velocity
+
+
+def bad_archives(data: Path, whole: bytes) -> dict[str, str]:
+    """Writes archives that cannot be used; what is to be said of each."""
+    strange = data.parent / "strange"
+    (data / "cut.tar.xz").write_bytes(whole[: len(whole) // 2])
+    (data / "text.tar.xz").write_bytes(b"hello")
+    midi_file(strange / "a.mid", {"PIANO": scale(480)})
+    packed(strange, data, "bare")
+    (strange / "manifest.tsv").write_text("piece\tsplit\na\ttest\n")
+    packed(strange, data, "columns")
+    (strange / "manifest.tsv").write_text("")
+    packed(strange, data, "empty")
+    return {
+        "bare": "holds no manifest.tsv",
+        "columns": 'has no column "group"',
+        "cut": "cannot be unpacked",
+        "empty": 'has no column "piece"',
+        "text": "cannot be unpacked",
+    }
+
+
+def test_an_archive_that_cannot_be_used_is_skipped_and_named(tmp_path: Path) -> None:
+    data = folder_of(tmp_path, [("a", "test"), ("b", "test")])
+    faults = bad_archives(data, (data / "new.tar.xz").read_bytes())
+    found = gather(data, None, split=REPORT, without_groups=())
+    assert {s.piece for s in found.songs} == {"a", "b"}
+    assert len(found.skipped) == len(faults)
+    for said, (name, why) in zip(found.skipped, faults.items(), strict=True):
+        assert f"{name}.tar.xz" in said and why in said and "\n" not in said
+
+
+def test_nothing_but_bad_archives_is_a_sentence_that_names_one(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "text.tar.xz").write_bytes(b"hello")
+    with pytest.raises(ConfigError, match=r"1 cannot be read \(.*text\.tar\.xz cannot be unpacked") as caught:
+        songs(tmp_path / "data", None, split=REPORT, without_groups=())
+    assert "--split all" not in caught.value.hint
