@@ -33,7 +33,7 @@ LOWEST, HIGHEST = 21, 108
 STRETCH_PERCENT = (85, 115)
 LOUDNESS = (0.8, 1.2)
 FREE_SHARE = 1 / 3
-"""Without a clock `listen` reads on a free grid (tokens.md, rule 9)."""
+"""Of the variants of a piece with a grid, each as a whole: without a clock `listen` reads on a free grid."""
 FREE_BPM, FREE_OTHER_SHARE, FREE_BPM_RANGE = 120.0, 0.25, (80.0, 160.0)
 ALTERNATING_SHARE = 2 / 3
 """The rest is all Call or all Response."""

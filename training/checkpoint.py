@@ -70,15 +70,18 @@ def load(path: Path) -> Checkpoint:
     except ModelError as error:
         raise ModelError(f"{path}: {error.message}", error.hint) from error
     except Exception as error:  # torch.load raises almost anything on a file that is not one
-        raise ModelError(f"{path} is no checkpoint of this program: {type(error).__name__}.") from error
+        raise ModelError(f"{path} is no checkpoint of this program: {type(error).__name__}.", _NAME_ONE) from error
     if version != FORMAT:
-        raise ModelError(f"{path} has format {version}, not {FORMAT}.")
+        raise ModelError(f"{path} has format {version}, not {FORMAT}.", "Use the jamd that it was trained with.")
     if checkpoint.fingerprint != FINGERPRINT:
         raise ModelError(
             f"{path} speaks vocabulary {checkpoint.fingerprint}, this jamd {FINGERPRINT}.",
             "Train again, or use the jamd that it was trained with.",
         )
     return checkpoint
+
+
+_NAME_ONE = f"Name the folder of a run, or the {LAST} or {BEST} in it."
 
 
 def load_best(run: Path) -> Checkpoint:

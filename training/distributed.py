@@ -35,8 +35,8 @@ class Alone:
         return range(self.rank * each, (self.rank + 1) * each)
 
     def device(self, name: str) -> torch.device:
-        """The device of this process: `cuda` is the GPU that torchrun meant for it."""
-        return torch.device(name)
+        """The device of this process: `cuda` is the GPU that torchrun meant for it. ConfigError where there is none."""
+        return usable(name)
 
     def wrapped(self, model: nn.Module) -> nn.Module:
         """The model whose backward pass leaves the mean of all processes' gradients in its parameters."""
@@ -63,7 +63,7 @@ class Together(Alone):
 
     def device(self, name: str) -> torch.device:
         """The device of this process."""
-        device = torch.device(name)
+        device = usable(name)
         if device.type != "cuda" or device.index is not None:
             return device
         mine = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
@@ -91,6 +91,17 @@ class Together(Alone):
         parts = [torch.empty_like(tensor) for _ in range(self.size)]
         distributed.all_gather(parts, tensor.contiguous())
         return torch.cat(parts)
+
+
+def usable(name: str) -> torch.device:
+    """The device of this name; ConfigError where PyTorch knows none, or cannot compute on it."""
+    try:
+        device = torch.device(name)
+        torch.ones(1, device=device).item()
+    except (RuntimeError, AssertionError) as error:  # the latter from a PyTorch that was built without CUDA
+        why = str(error).partition("\n")[0]
+        raise ConfigError(f'No computing on the device "{name}": {why}', "Take --device cpu.") from error
+    return device
 
 
 @contextmanager

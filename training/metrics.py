@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 METRICS = "metrics.jsonl"
+NOTHING = -1
+"""A step before all others: a rewind to it keeps no line."""
 
 
 class Metrics:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jamd.errors import ConfigError
-from training import checkpoint, schedule
+from training import checkpoint, places, schedule
 from training.batches import Cache
 from training.checkpoint import BEST, DECAYED, HOLD, LAST, Checkpoint
 from training.distributed import Alone
@@ -39,7 +39,7 @@ def train(
     named. Raises JamdError for what cannot be used; a run is never overwritten.
     """
     group = group or Alone()
-    out.mkdir(parents=True, exist_ok=True)
+    places.try_folder(out)
     there = (out / LAST).exists()
     if there and not resume:
         raise ConfigError(f"{out} already holds a run.", "Go on with it by --resume, or name another folder.")
@@ -47,14 +47,18 @@ def train(
     first = checkpoint.load_best(init) if init and not there else None
     merged = merge(settings or settings_of(first), options, held)
     schedule.fraction_done(merged.train, 0, 0.0)  # says at once when nothing ends the run
-    if held is not None and decayed_too_soon(merged.train, held):
+    lengthened = held is not None and decayed_too_soon(merged.train, held)
+    if lengthened:
         held = from_hold(out, say if group.writes else lambda line: None, keep=group.writes)
     trainer = Trainer(merged, Cache(cache), out, now, say, group)
-    if first is not None:
-        trainer.begin_with(first.weights, str(init))
-    if held is not None:
-        trainer.restore(held)
-    trainer.run(stopped)
+    with places.writing(out, "Make room, then go on from the last save by --resume."):
+        if held is None:
+            trainer.begin(first and first.weights, str(init))
+        else:
+            trainer.restore(held)
+        if lengthened:
+            trainer.save()  # from here on BEST is the longer run's, and DECAYED is not to be taken from it
+        trainer.run(stopped)
     return trainer
 
 
@@ -102,6 +106,8 @@ def from_hold(out: Path, say: Callable[[str], None], *, keep: bool) -> Checkpoin
         held.training["counters"]["skipped"] = 0.0
     say(f"the schedule is longer now: going on from {HOLD} (step {held.card['step']}), before the learning rate fell")
     if keep and (out / BEST).exists():
-        shutil.copyfile(out / BEST, out / DECAYED)
+        partial = out / f"{DECAYED}.partial"
+        shutil.copyfile(out / BEST, partial)
+        partial.replace(out / DECAYED)
         say(f"the best so far is kept as {DECAYED}")
     return held

@@ -116,7 +116,8 @@ def load(name: str) -> Settings:
         hint = f"{did_you_mean(name, known)} Known: {', '.join(known)}, or a TOML file.".strip()
         raise ConfigError(f'No config "{name}".', hint) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}.") from error
+        hint = f"training/{CONFIGS.name}/S.toml shows how one looks; {', '.join(known)} need no file."
+        raise ConfigError(f"{path} is not TOML: {error}.", hint) from error
     return from_tables(tables, str(path))
 
 

@@ -20,7 +20,7 @@ from training.architecture import build, config_of, lanes_for, name_of
 from training.batches import STOP, Cache, Lanes, Title
 from training.checkpoint import BEST, HOLD, LAST, Checkpoint
 from training.distributed import Alone, merged
-from training.metrics import Metrics, NoMetrics
+from training.metrics import NOTHING, Metrics, NoMetrics
 from training.model import Memory, parameters_of
 from training.optimizer import computes_in_bf16, optimizer_of
 from training.settings import Settings, TrainSettings
@@ -81,6 +81,7 @@ class Trainer:
         if self._group.rank:  # the same weights as the first process, other dropout
             torch.manual_seed(train.seed + RANK_SEEDS * self._group.rank)
         self._lanes = self._lanes_of(cache.train(), self.model.segment)
+        self._stopping = self._stopping_half()
         self._batches = iter(self._lanes)
         self._memory: Memory | None = None
         self.counters, self.watch = Counters(), schedule.Stopwatch()
@@ -91,8 +92,21 @@ class Trainer:
         seed, mine = self.settings.train.seed, self._group.share(lanes)
         return Lanes(self._cache, titles, lanes, length, seed=seed, endless=endless, mine=mine)
 
-    def begin_with(self, weights: Mapping[str, Any], where: str = "the model") -> None:
-        """Begins with these weights instead of random ones; ModelError when they are of another model."""
+    def _stopping_half(self) -> list[Title]:
+        """What validation hears; ConfigError, before a step is made, where there is nothing."""
+        train, titles = self.settings.train, self._cache.valid(STOP)
+        if not titles:
+            raise ConfigError(
+                f'No piece of the cache is in the half "{STOP}" of the validation part, which decides when to stop.',
+                "Prepare more pieces or sets (python -m training prepare --help): a group's name decides its half.",
+            )
+        return validation.excerpt(titles, train.valid_tokens, train.valid_piece_tokens)
+
+    def begin(self, weights: Mapping[str, Any] | None = None, where: str = "the model") -> None:
+        """Begins a new run, with these weights where there are any; ModelError when they are of another model."""
+        self._metrics.rewind(NOTHING)  # an attempt that was killed before it saved has left some
+        if weights is None:
+            return
         try:
             self.model.load_state_dict(weights)
         except RuntimeError as error:
@@ -111,8 +125,8 @@ class Trainer:
             self._log()
         if self.finished and self.counters.step % self.settings.train.valid_every:
             self.validate()
-        self._draw()
         self.save()
+        self._draw()
         how = "finished" if self.finished else "stopped"
         best = f"; best at step {self.counters.best_step}, in {BEST}" if self.counters.best_step else ""
         self._say(f"{how} at step {self.counters.step}, saved in {self._out}{best}")
@@ -195,9 +209,10 @@ class Trainer:
         if step % train.valid_every == 0:
             self.validate()
             self._skip_the_hold()
-            self._draw()
         if step % train.save_every == 0 or step % train.valid_every == 0:
-            self.save()
+            self.save()  # first: BEST without the LAST that goes with it should not last
+        if step % train.valid_every == 0:
+            self._draw()
         self.watch.other(self._now())
 
     def _log(self) -> None:
@@ -213,14 +228,16 @@ class Trainer:
         self._say(f"step {counters.step}  loss {loss:.4f}  {rate:,.0f} tokens/s  {spoken(left)} left")
         counters.losses, counters.line_tokens, counters.line_seconds = [], 0, 0.0
 
-    def validate(self) -> validation.Score:
-        """Scores the stopping half; a new best is written to BEST."""
-        train, stride, counters = self.settings.train, self.model.stride, self.counters
-        titles = validation.excerpt(self._cache.valid(STOP), train.valid_tokens, train.valid_piece_tokens)
-        lanes = self._lanes_of(titles, stride, endless=False)
+    def score(self) -> validation.Score:
+        """Scores the stopping half, and leaves no trace."""
+        lanes = self._lanes_of(self._stopping, self.model.stride, endless=False)
         mine = validation.score(self.model, lanes, self._device, bf16=self._bf16)
         nats, tokens, notes = self._group.total(mine.nats, mine.tokens, mine.notes)
-        score = validation.Score(nats, int(tokens), int(notes))
+        return validation.Score(nats, int(tokens), int(notes))
+
+    def validate(self) -> validation.Score:
+        """Scores the stopping half; a new best is written to BEST."""
+        counters, score = self.counters, self.score()
         self._metrics.write(
             step=counters.step, tokens=counters.tokens, elapsed=round(self.watch.elapsed, 1),
             valid_loss=score.loss, bits_per_note=score.bits_per_note,
@@ -230,7 +247,7 @@ class Trainer:
         if better:
             counters.best_loss, counters.best_step = score.loss, counters.step
             counters.best_bits_per_note = score.bits_per_note
-            self._write(self._checkpoint(None), BEST)
+            self._write(self.snapshot(), BEST)
         self._say(
             f"step {counters.step}  valid {score.loss:.4f}  {score.bits_per_note:.3f} bits/note"
             f"{'  best so far' if better else ''}"
@@ -251,7 +268,7 @@ class Trainer:
             "counters": dataclasses.asdict(self.counters),
             "elapsed": self.watch.elapsed,
         }
-        self._write(self._checkpoint(state), name)
+        self._write(self.snapshot(state), name)
 
     def _write(self, held: Checkpoint, name: str) -> None:
         if self._group.writes:
@@ -261,7 +278,8 @@ class Trainer:
         if self._group.writes:
             curves.draw([self._out], self._out / curves.PICTURE)
 
-    def _checkpoint(self, training: dict[str, Any] | None) -> Checkpoint:
+    def snapshot(self, training: dict[str, Any] | None = None) -> Checkpoint:
+        """The model as it stands, with its card; the weights go on changing with it."""
         counters = self.counters
         card = {
             "step": counters.step,

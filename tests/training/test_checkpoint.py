@@ -82,8 +82,9 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").write_bytes(b"")
     (tmp_path / "text").write_text("hello")
     for name in ("future", "other", "cut", "empty", "text", "missing"):
-        with pytest.raises(ModelError, match=name):
+        with pytest.raises(ModelError, match=name) as caught:
             checkpoint.load(tmp_path / name)
+        assert caught.value.hint
 
 
 def vars_of(held: Checkpoint) -> dict[str, object]:

@@ -26,6 +26,7 @@ from training.checkpoint import BEST, DECAYED, HOLD, LAST  # noqa: E402
 from training.metrics import Metrics  # noqa: E402
 from training.model import TransformerXL  # noqa: E402
 from training.settings import ModelSizes  # noqa: E402
+from training.train import Trainer  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,6 +56,8 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(tmp_path: Path) ->
         resume=True, stopped=lambda: False, say=print, now=bench.now,
     )  # fmt: skip
     assert bench.losses("killed") == bench.losses("straight")
+    lines = [line["step"] for line in Metrics(tmp_path / "killed").lines() if "loss" in line]
+    assert lines == [1, 2, 3, 4, 5], "what the killed attempt had written is gone"
 
 
 def test_a_stopped_run_saves_and_goes_on_to_the_same_curve(tmp_path: Path) -> None:
@@ -106,6 +109,38 @@ def test_a_run_given_more_time_after_its_decay_goes_on_from_before_it(tmp_path: 
     assert (tmp_path / "longer" / DECAYED).read_bytes() == decayed
     again, said = bench.train("longer", resume=True)
     assert again.counters.step == trainer.counters.step == 20 and not any("hold" in line for line in said)
+
+
+def test_what_is_drawn_is_saved_before(tmp_path: Path, monkeypatch) -> None:
+    bench, saved = Bench(tmp_path, valid_every=4), []
+    monkeypatch.setattr(Trainer, "_draw", lambda self: saved.append(checkpoint.load(tmp_path / "run" / LAST)))
+    bench.train("run", max_steps=10)
+    assert [held.card["step"] for held in saved] == [4, 8, 10]
+
+
+def test_what_an_earlier_end_learnt_outlives_every_kill_of_the_longer_run(tmp_path: Path, monkeypatch) -> None:
+    bench = Bench(tmp_path, valid_every=7, lr=1e-2)
+    bench.train("run", max_steps=30)
+    decayed = (tmp_path / "run" / BEST).read_bytes()
+    save = Trainer.save
+
+    def killed(self: Trainer, name: str = LAST) -> None:
+        if self.counters.step > 21:  # it was held up to 21: the first save of its own, BEST is written by then
+            raise Killed
+        save(self, name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "save", killed)
+        for _ in range(2):
+            with pytest.raises(Killed):
+                bench.train("run", resume=True, max_steps=90)
+            assert (tmp_path / "run" / DECAYED).read_bytes() == decayed
+    held = checkpoint.load(tmp_path / "run" / LAST)
+    assert held.card["step"] == 21 and held.card["settings"]["train"]["max_steps"] == 90
+    assert (tmp_path / "run" / BEST).read_bytes() != decayed
+    bench.train("straight", max_steps=90)
+    bench.train("run", resume=True)
+    assert bench.losses("run") == bench.losses("straight")
 
 
 def test_a_run_killed_in_its_decay_goes_on_to_the_same_curve(tmp_path: Path) -> None:
@@ -308,6 +343,16 @@ def test_a_new_run_begins_with_the_weights_of_another_and_nothing_else(tmp_path:
             other.train(f"wrong-{next(iter(wrong))}", max_steps=1, init=tmp_path / "first", **wrong)
 
 
+def test_a_cache_that_can_stop_no_run_is_refused_before_the_first_step(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    reported = next(f"v{i}" for i in range(8) if half_of(f"v{i}") == REPORT)
+    write_cache(bench.cache, [{"piece": "t", "notes": 30}, {"piece": reported, "split": "valid"}])
+    with pytest.raises(ConfigError, match='half "stop"') as caught:
+        bench.train("run", max_steps=4)
+    assert "prepare" in caught.value.hint
+    assert not list((tmp_path / "run").iterdir())
+
+
 def test_a_new_run_needs_an_end(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="ends"):
         Bench(tmp_path).train("run")
@@ -353,6 +398,7 @@ def test_a_wrong_setting_is_named(tmp_path: Path, line: str, said: str) -> None:
     with pytest.raises(ConfigError) as refused:
         settings.load(str(path))
     assert said in str(refused.value)
+    assert refused.value.hint or "not TOML" not in said
 
 
 @pytest.mark.parametrize(
@@ -405,6 +451,42 @@ def test_bad_input_gets_a_sentence_and_an_exit_code(tmp_path: Path) -> None:
         result = CliRunner().invoke(main, words)
         assert result.exit_code == ConfigError.exit_code and said in result.output
         assert "Traceback" not in result.output
+
+
+NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--out", "file/run"], "file/run cannot be written"),
+        (["--out", "run", "--device", "tpu"], 'No computing on the device "tpu"'),
+        (["--out", "run", "--device", "meta"], 'No computing on the device "meta"'),
+        pytest.param(["--out", "run", "--device", "cuda"], 'No computing on the device "cuda"', marks=NO_GPU),
+    ],
+)
+def test_a_place_or_device_that_cannot_be_had_is_a_sentence(
+    tmp_path: Path, monkeypatch, words: list[str], said: str
+) -> None:
+    bench = Bench(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("in the way")
+    common = ["train", "--cache", str(bench.cache), "--config", str(tmp_path / "tiny.toml"), "--max-steps", "1"]
+    result = CliRunner().invoke(main, [*common, *words])
+    assert result.exit_code == ConfigError.exit_code and said in result.output
+    assert "Traceback" not in result.output and len(result.output.splitlines()) == 2
+
+
+def test_a_full_disk_is_a_sentence_that_says_how_to_go_on(tmp_path: Path, monkeypatch) -> None:
+    bench = Bench(tmp_path, save_every=2)
+
+    def full(held: object, path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(ConfigError, match="No space left") as caught:
+        patched.setattr(checkpoint, "save", full)
+        bench.train("run", max_steps=4)
+    assert "--resume" in caught.value.hint
 
 
 def test_sigterm_saves_and_exits_with_0(tmp_path: Path) -> None:
