@@ -20,11 +20,16 @@ from export.verify import Report
 from export.weights import load_model
 from jamd.engine.info import FP32, ModelInfo
 from jamd.engine.onnx_file import read_info
-from jamd.errors import ModelError
+from jamd.errors import ConfigError, ModelError
+from training import places
 from training.model import ModelConfig, TransformerXL
 
 HEADROOM = 64
 """Slots beyond memory and segment: a draft of so many tokens can always be rewound."""
+MOST_MEMORY = 16_384
+"""Tokens, an hour of playing or so. The file is checked on a stream that is longer than its memory, whose every token
+looks back on all of it: four times as much is sixteen times the work. Keys and values of so many tokens have 1.2 GB in
+an L, and stand there several times over."""
 
 
 def export_run(
@@ -39,7 +44,13 @@ def export_run(
 
     `mem_len`: the memory to play with, in tokens, where it is not the one that it was trained with. `precision`: what
     the matrices run in; without one as they are, in an .onnx, and else in float32. An .onnx keeps its card.
+    ConfigError for a memory beyond MOST_MEMORY.
     """
+    if mem_len is not None and mem_len > MOST_MEMORY:
+        raise ConfigError(
+            f"A memory of {mem_len} tokens is more than a computer can check in reasonable time.",
+            f"Take --mem-len {MOST_MEMORY} or less.",
+        )
     model, checkpoint = load_model(run)
     if mem_len is not None:
         model = remembering(model, mem_len)
@@ -66,13 +77,14 @@ def export_model(
 ) -> list[Report]:
     """Writes `model` to `out` whole or not at all, after parity on each onnxruntime of `versions`.
 
-    "" is the installed one. ModelError when the file would not be the model, or a version cannot be had.
+    "" is the installed one. ModelError when the file would not be the model, or a version cannot be had; ConfigError
+    when it cannot be written.
     """
+    places.try_folder(out.parent)
     info = replace(info_of(model.config, training, card, out.stem), precision=precision)
     onnx_model = build(weights_of(model), info)
     rounded = as_stored(model, precision)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
+    with places.writing(out), tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as folder:
         file, told = Path(folder) / out.name, Path(folder) / "reference.npz"
         onnx.save_model(onnx_model, str(file))
         reference(rounded, stream(rounded)).save(told)

@@ -2,6 +2,7 @@
 
 It stops when the files that were held out get less likely, and keeps the best. Ctrl-C exports the best so far, and
 leaves the run's folder beside it, as a kill does: --resume goes on there, to the same end as if nothing had happened.
+What was learnt is never lost: the folder goes when the run is over and the model stands, not before.
 """
 
 from __future__ import annotations
@@ -22,14 +23,15 @@ import click
 from export import to_onnx, weights
 from jamd.config import SHIPPED_MODEL
 from jamd.errors import ConfigError, JamdError
-from training import checkpoint, takes
+from training import checkpoint, places, takes
+from training.batches import TOKENS
 from training.checkpoint import BEST, LAST, Checkpoint
 from training.command import stop_on_signals
 from training.corpus.recordings import Folder, Recording, read_folder
 from training.model import TransformerXL
 from training.settings import ADAMW, ModelSizes, Settings, TrainSettings
 from training.takes import Plan, Takes
-from training.train import Trainer, spoken
+from training.train import Trainer, digest_of, spoken
 
 DROPOUT = 0.1
 """At least: a few files are soon known by heart."""
@@ -91,49 +93,42 @@ def finetune(
     _check_target(out)
     model, held = weights.load_model(base)
     found = read_folder(data)
-    folder = _run_folder(out, resume=resume)
-    over = not (folder / LAST).exists()  # nothing to go on with
-    try:
+    with _run_folder(out, say, resume=resume) as folder:
+        anew = not (folder / LAST).exists()
         cache = takes.write(found, plan, folder, mix, _with_bar)
         for name, why in found.skipped:
             say(f"skipped {name}: {why}")
         settings = settings_for(model, cache, train, epochs)
         trainer = Trainer(settings, cache, folder, now, lambda line: say(line) if line.startswith("step") else None)
-        before = _begin(trainer, model, base, folder) if over else _go_on(trainer, base, folder)
-        over = False
+        before = _begin(trainer, model, base, folder) if anew else _go_on(trainer, cache, base, folder)
         trainer.run(stopped)
-        over = trainer.finished
-        with _kept(folder / BEST):
-            if not over:  # the last word is the model's as it stands, not an epoch's ago
-                trainer.validate()
-            learnt = _learnt(trainer, folder, force=force)
-            outcome = _outcome(base, out, found, cache, trainer, before, learnt)
+        learnt, after = _learnt(trainer, folder, force=force)
+        outcome = _outcome(base, out, found, cache, trainer, before, learnt, after)
         model.load_state_dict(learnt.weights)
         _export(model, out, card_of(outcome, held, settings, cache), card_text(outcome))
-    finally:
-        if over:
+        if trainer.finished:
             shutil.rmtree(folder)
     return outcome
 
 
-def _run_folder(out: Path, *, resume: bool) -> Path:
-    """The folder beside the new model in which its run stands until it is over."""
+@contextmanager
+def _run_folder(out: Path, say: Callable[[str], None], *, resume: bool) -> Iterator[Path]:
+    """The folder beside the new model in which its run stands; what fails leaves it, if one could go on there."""
     folder = out.with_suffix(".run")
     if (folder / LAST).exists() and not resume:
         raise ConfigError(f"{folder} holds a run that was not over.", "Go on with it by --resume, or delete it.")
-    folder.mkdir(exist_ok=True)
-    return folder
-
-
-@contextmanager
-def _kept(path: Path) -> Iterator[None]:
-    """What is done to the file is undone afterwards: a run that goes on has its own best."""
-    spare = path.with_name(f"{path.name}.kept")
-    shutil.copyfile(path, spare)
+    with places.writing(folder):
+        folder.mkdir(exist_ok=True)
+    if any(folder.iterdir()) and not (folder / TOKENS).exists():
+        raise ConfigError(f"{folder} holds something else than a run.", "Name another file by --out.")
     try:
-        yield
-    finally:
-        spare.replace(path)
+        yield folder
+    except BaseException:  # Ctrl-C too
+        if (folder / LAST).exists():
+            say(f"What was learnt is kept in {folder}: the same command with --resume goes on from there.")
+        else:
+            shutil.rmtree(folder)
+        raise
 
 
 def _with_bar(recordings: Sequence[Recording]) -> Iterator[Recording]:
@@ -144,10 +139,9 @@ def _with_bar(recordings: Sequence[Recording]) -> Iterator[Recording]:
 def _check_target(out: Path) -> None:
     if out.suffix != ".onnx":
         raise ConfigError(f"{out} is no name for a model.", "Name a file that ends with .onnx.")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"{out} cannot be written: {error.strerror}.", "Name another file by --out.") from error
+    places.try_folder(out.parent)
+    if out.is_dir():
+        raise ConfigError(f"{out} is a folder.", "Name a file that ends with .onnx.")
 
 
 def settings_for(model: TransformerXL, cache: Takes, train: TrainSettings, epochs: int) -> Settings:
@@ -173,15 +167,20 @@ def settings_for(model: TransformerXL, cache: Takes, train: TrainSettings, epoch
 
 def _begin(trainer: Trainer, model: TransformerXL, base: Path, folder: Path) -> float:
     """Puts the weights into the trainer; bits a note of the held-out files before anything is learnt."""
-    trainer.begin_with(model.state_dict())
+    trainer.begin(model.state_dict())
     before = trainer.validate().bits_per_note
     (folder / BEGUN).write_text(json.dumps({"base": str(base.resolve()), "before": before}), encoding="utf-8")
     return before
 
 
-def _go_on(trainer: Trainer, base: Path, folder: Path) -> float:
+def _go_on(trainer: Trainer, cache: Takes, base: Path, folder: Path) -> float:
     """Goes on with the run in the folder; the same bits a note. ConfigError where it was begun otherwise."""
     begun, last = json.loads((folder / BEGUN).read_text(encoding="utf-8")), checkpoint.load(folder / LAST)
+    if last.training is not None and last.training["cache"] != digest_of(cache):
+        raise ConfigError(
+            "The run was begun with other recordings, or with another --held-out, --variants, --seed or --mix.",
+            f"Put them back as they were, or delete {folder} to begin anew with what is there now.",
+        )
     same = last.card["settings"] == dataclasses.asdict(trainer.settings) and begun["base"] == str(base.resolve())
     if not same:
         raise ConfigError(
@@ -191,23 +190,34 @@ def _go_on(trainer: Trainer, base: Path, folder: Path) -> float:
     return float(begun["before"])
 
 
-def _learnt(trainer: Trainer, folder: Path, *, force: bool) -> Checkpoint:
-    """The best of a run, or its last when that is wanted even where nothing got better; else JamdError."""
-    if trainer.counters.best_step > 0:
-        return checkpoint.load(folder / BEST)
-    if force and trainer.counters.step > 0:
-        return checkpoint.load(folder / LAST)
+def _learnt(trainer: Trainer, folder: Path, *, force: bool) -> tuple[Checkpoint, float]:
+    """The best of a run, or its last when that is wanted even where nothing got better; and its bits a note.
+
+    The last word is the model's as it stands, not an epoch's ago. JamdError where nothing was learnt. Nothing in the
+    folder changes: a run that goes on has its own best.
+    """
+    counters, score = trainer.counters, trainer.score()
+    if counters.step > 0 and (score.loss < counters.best_loss or (force and not counters.best_step)):
+        return trainer.snapshot(), score.bits_per_note
+    if counters.best_step > 0:
+        return checkpoint.load(folder / BEST), counters.best_bits_per_note
     raise JamdError(
-        f"In {trainer.counters.step} steps nothing was learnt that makes the held-out files likelier: "
-        "nothing was written.",
-        "Add recordings, try a lower --lr, or write it all the same with --force.",
+        f"In {counters.step} steps nothing was learnt that makes the held-out files likelier: nothing was written.",
+        "Write it all the same with --resume --force; or, to try more recordings or a lower --lr, delete "
+        f"{folder} and begin anew.",
     )
 
 
 def _outcome(
-    base: Path, out: Path, found: Folder, cache: Takes, trainer: Trainer, before: float, learnt: Checkpoint
+    base: Path,
+    out: Path,
+    found: Folder,
+    cache: Takes,
+    trainer: Trainer,
+    before: float,
+    learnt: Checkpoint,
+    after: float,
 ) -> Outcome:
-    best = trainer.counters.best_step > 0
     return Outcome(
         out=str(out),
         base=base.stem,
@@ -218,14 +228,15 @@ def _outcome(
         steps=learnt.card["step"],
         seconds=round(trainer.watch.elapsed, 1),
         before=round(before, 4),
-        after=round(trainer.counters.best_bits_per_note if best else trainer.validate().bits_per_note, 4),
+        after=round(after, 4),
     )
 
 
 def _export(model: TransformerXL, out: Path, card: dict[str, Any], text: str) -> None:
     """Writes the model, proved to be the one that was trained, and its card beside it."""
     to_onnx.export_model(model, out, to_onnx.facts(card), text, INSTALLED)
-    out.with_suffix(".md").write_text(text, encoding="utf-8")
+    with places.writing(out.with_suffix(".md")):
+        out.with_suffix(".md").write_text(text, encoding="utf-8")
 
 
 def card_of(outcome: Outcome, held: Checkpoint, settings: Settings, cache: Takes) -> dict[str, Any]:

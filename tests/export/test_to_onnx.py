@@ -18,7 +18,7 @@ from export.__main__ import main  # noqa: E402
 from export.graph import shapes  # noqa: E402
 from export.reference import as_stored, reference, stream, weights_of  # noqa: E402
 from jamd.engine.session import Session  # noqa: E402
-from jamd.errors import ModelError  # noqa: E402
+from jamd.errors import ConfigError, ModelError  # noqa: E402
 from jamd.remi import vocabulary  # noqa: E402
 from training.checkpoint import BEST, Checkpoint, save  # noqa: E402
 from training.model import ModelConfig, TransformerXL  # noqa: E402
@@ -175,3 +175,21 @@ def test_a_runtime_that_cannot_be_fetched_is_said_with_what_to_do(tmp_path: Path
 def test_the_lowest_runtime_tried_is_the_lowest_that_setup_allows() -> None:
     lines = runpy.run_path(str(runtimes.ROOT / "setup.py"), run_name="read")["REQUIRES"]
     assert {line.split(">=")[1].split(";")[0] for line in lines if line.startswith("onnxruntime")} == {runtimes.LOWEST}
+
+
+def test_a_memory_that_no_computer_holds_is_refused_before_anything_is_built(
+    run: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(to_onnx, "export_model", lambda *args: pytest.fail("it is built"))
+    options = ["--out", str(tmp_path / "m.onnx"), "--mem-len", str(to_onnx.MOST_MEMORY + 1)]
+    done = CliRunner().invoke(main, [str(run), *options])
+    assert done.exit_code == ConfigError.exit_code
+    assert f"--mem-len {to_onnx.MOST_MEMORY} or less" in done.output
+
+
+def test_a_place_that_cannot_be_written_is_a_sentence(run: Path, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "file").write_text("in the way")
+    options = ["--out", str(tmp_path / "file" / "m.onnx"), "--only-installed"]
+    done = CliRunner().invoke(main, [str(run), *options])
+    assert done.exit_code == ConfigError.exit_code
+    assert "file cannot be written" in done.output and "Traceback" not in done.output

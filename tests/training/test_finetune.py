@@ -22,7 +22,7 @@ from tests.training.player import player_folder, tune_file  # noqa: E402
 from training import checkpoint, validation  # noqa: E402
 from training.__main__ import main  # noqa: E402
 from training.batches import STOP, Lanes  # noqa: E402
-from training.checkpoint import BEST, Checkpoint  # noqa: E402
+from training.checkpoint import BEST, LAST, Checkpoint  # noqa: E402
 from training.corpus.recordings import read_folder  # noqa: E402
 from training.finetune import DROPOUT, EPOCHS, Outcome, finetune, settings_for  # noqa: E402
 from training.settings import TrainSettings  # noqa: E402
@@ -143,11 +143,14 @@ def test_where_nothing_gets_better_nothing_is_written_unless_it_is_forced(bench:
     still = TrainSettings(batch=2, lr=1e-30, threads=1, amp="fp32", patience=1)
     with pytest.raises(JamdError, match="nothing was written") as caught:
         bench.finetune(train=still)
-    assert "--force" in caught.value.hint
+    assert "--resume --force" in caught.value.hint
     assert not (bench.folder / "new.onnx").exists()
-    outcome = bench.finetune(train=still, force=True)
+    steps = iter(range(1000))
+    outcome = bench.finetune(train=still, resume=True, force=True, stopped=lambda: next(steps) < 0)
+    assert next(steps) <= 1, "what was learnt was there"
     assert outcome.after == outcome.before
     assert (bench.folder / "new.onnx").exists()
+    assert not (bench.folder / "new.run").exists()
 
 
 def test_an_interrupt_exports_what_was_learnt_so_far(bench: Bench) -> None:
@@ -189,6 +192,68 @@ def test_a_stopped_run_is_neither_begun_anew_nor_gone_on_with_otherwise(bench: B
             bench.finetune(**otherwise)
         assert said in caught.value.hint
     assert (bench.folder / "new.run").exists()
+
+
+@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_what_was_learnt_outlives_an_export_that_fails(bench: Bench, monkeypatch, fault: BaseException) -> None:
+    whole = bench.finetune("whole.onnx")
+
+    def full(*args: object) -> None:
+        raise fault
+
+    with monkeypatch.context() as patched, pytest.raises((ConfigError, KeyboardInterrupt)):
+        patched.setattr(to_onnx.onnx, "save_model", full)
+        bench.finetune()
+    assert "--resume" in bench.said[-1] and "new.run" in bench.said[-1]
+    asked: list[int] = []
+    again = bench.finetune(resume=True, stopped=lambda: bool(asked.append(1)))
+    assert len(asked) == 0, "nothing is learnt a second time"
+    assert (again.steps, again.after) == (whole.steps, whole.after)
+    assert not (bench.folder / "new.run").exists()
+
+
+def test_the_last_word_of_a_stopped_run_changes_nothing_in_its_folder(bench: Bench, monkeypatch) -> None:
+    """So it may be killed at any moment then."""
+    saved: list[str] = []
+    save = checkpoint.save
+    monkeypatch.setattr(checkpoint, "save", lambda held, path: (saved.append(path.name), save(held, path)))
+    asked = iter(range(1000))
+    outcome = bench.finetune(epochs=50, stopped=lambda: next(asked) >= 25)
+    held = checkpoint.load(bench.folder / "new.run" / LAST)
+    assert outcome.steps == held.card["step"] == 25, "it is the model as it stood, and better than all before"
+    assert saved[-1] == LAST and held.card["best_step"] < 25
+    assert checkpoint.load(bench.folder / "new.run" / BEST).card["step"] == held.card["best_step"]
+
+
+def test_a_run_is_not_gone_on_with_other_recordings(bench: Bench) -> None:
+    bench.finetune(force=True, stopped=iter((False, True)).__next__)
+    more = tune_file(bench.player / "tune9.mid", seed=9)
+    with pytest.raises(ConfigError, match="other recordings") as caught:
+        bench.finetune(resume=True)
+    assert "begin anew" in caught.value.hint and "new.run" in caught.value.hint
+    more.unlink()
+    assert bench.finetune(resume=True).steps > 1
+
+
+def test_what_stands_where_the_run_is_to_be_stays_there(bench: Bench) -> None:
+    place = bench.folder / "new.run"
+    place.write_text("mine")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        bench.finetune()
+    assert place.read_text() == "mine"
+    place.unlink()
+    place.mkdir()
+    (place / "notes.txt").write_text("mine")
+    with pytest.raises(ConfigError, match="something else"):
+        bench.finetune()
+    assert (place / "notes.txt").read_text() == "mine"
+
+
+def test_a_device_that_is_not_here_is_a_sentence(bench: Bench) -> None:
+    with pytest.raises(ConfigError, match="tpu") as caught:
+        bench.finetune(train=TrainSettings(batch=2, device="tpu"))
+    assert "cpu" in caught.value.hint
+    assert not (bench.folder / "new.run").exists()
 
 
 def test_a_clock_may_end_it_before_the_epochs_do(bench: Bench) -> None:
