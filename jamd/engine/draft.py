@@ -120,22 +120,32 @@ class Draft:
         if not complete and anew_ns is None:
             return None
         if self.begin_ns is None:
-            self.begin_ns = max(self.over_ns, now + ENTRY_LEAD_NS)
-            self.timeline = replace(self.timeline, time_ns=self.begin_ns, tick=min(map(tick_of, complete)))
-            self.entry_tick = None if self._finished() else self.answer.tick
+            self._enter(complete, now)
         self.waiting = [e for e in self.waiting if e not in complete]
         placed = [self._place(event, now + ENTRY_LEAD_NS, anew_ns or 0) for event in complete]
-        self.entered_ns = max([self.entered_ns, *(p.due_ns for p in placed if self._enters(p.event))])
         self.placed += placed
-        self.end_ns = max((p.off_ns for p in self.placed), default=self.end_ns)
+        self.end_ns = max([self.end_ns, *(p.off_ns for p in placed)])
+        self.entered_ns = max([self.entered_ns, *(p.due_ns for p in placed if self._enters(p.event))])
         from_ns = min(p.due_ns for p in placed) if anew_ns is None else anew_ns
-        if self.begin_ns >= from_ns:  # a first note may come a little before its beat
+        if self.begin_ns is not None and self.begin_ns >= from_ns:  # a first note may come a little before its beat
             self.begin_ns = min((p.due_ns for p in self.placed), default=from_ns)
-        yields, over_ns = self.yields, self.ended_ns
-        plan = Plan(heard, from_ns, final=self.answer.done, yields=yields, over_ns=over_ns, known_ns=known_ns)
-        planned = [p.planned() for p in placed]
-        notes = tuple(event for event in planned if isinstance(event, PlannedNote))
-        return replace(plan, notes=notes, pedals=tuple(event for event in planned if isinstance(event, PlannedPedal)))
+        told = [p.planned() for p in placed]
+        return Plan(
+            heard,
+            from_ns,
+            tuple(note for note in told if isinstance(note, PlannedNote)),
+            tuple(pedal for pedal in told if isinstance(pedal, PlannedPedal)),
+            final=self.answer.done,
+            yields=self.yields,
+            over_ns=self.ended_ns,
+            known_ns=known_ns,
+        )
+
+    def _enter(self, first: list[Note | Pedal], now: int) -> None:
+        """The answer begins, as the phrase ends or as soon as it can."""
+        self.begin_ns = max(self.over_ns, now + ENTRY_LEAD_NS)
+        self.timeline = replace(self.timeline, time_ns=self.begin_ns, tick=min(map(tick_of, first)))
+        self.entry_tick = None if self._finished() else self.answer.tick
 
     def _recalled(self, from_ns: int) -> int | None:
         """What is due from an instant on waits again; the instant, or None where nothing does."""
@@ -143,6 +153,7 @@ class Draft:
         back = [placed for placed in self.placed if placed.due_ns >= from_ns]
         self.placed = [placed for placed in self.placed if placed.due_ns < from_ns]
         self.waiting[:0] = [placed.event for placed in back]
+        self.end_ns = max((placed.off_ns for placed in self.placed), default=from_ns)
         return from_ns if back else None
 
     def _complete(self) -> list[Note | Pedal]:
